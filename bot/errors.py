@@ -1,0 +1,134 @@
+"""Everything the bot refuses, as a tree; each class has a stable `code` that audit entries and tests rely on.
+
+CountersignError
+├── ConfigurationError
+├── AuditUnavailable
+├── ActionError
+│   ├── ActionUnknown
+│   ├── ArgumentsInvalid
+│   ├── ActionRefused
+│   └── CallFailed
+└── ApprovalError
+    ├── ApprovalUnknown
+    ├── NotYours
+    ├── AlreadyDecided
+    ├── ApprovalExpired
+    └── ChangedSinceAsked
+
+No message holds a token, a code, or an argument's value that a person did not just type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class CountersignError(Exception):
+    """The base; `code` is stable, the text may change."""
+
+    code = "countersign_error"
+
+
+class ConfigurationError(CountersignError):
+    """What is wrong with the settings: `problems` has one sentence a setting, none with a secret in it."""
+
+    code = "configuration"
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class AuditUnavailable(CountersignError):
+    """The entry could not be written, so nothing was done."""
+
+    code = "audit_unavailable"
+
+
+class ActionError(CountersignError):
+    """Something about the action that was asked for."""
+
+    code = "action"
+
+
+class ActionUnknown(ActionError):
+    """No action has this name; `near` are names like it."""
+
+    code = "action_unknown"
+
+    def __init__(self, name: str, near: tuple[str, ...] = ()) -> None:
+        self.name = name
+        self.near = near
+        super().__init__(name)
+
+
+class ArgumentsInvalid(ActionError):
+    """`problems` has a sentence per parameter; `missing` names those that were not given."""
+
+    code = "arguments_invalid"
+
+    def __init__(self, problems: Mapping[str, str], missing: tuple[str, ...] = ()) -> None:
+        self.problems = dict(problems)
+        self.missing = missing
+        super().__init__(", ".join([*problems, *missing]))
+
+
+class ActionRefused(ActionError):
+    """The person may not run it now; `reason` is a stable word."""
+
+    code = "action_refused"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class CallFailed(ActionError):
+    """The call did not end well; `unknown` says that it may have taken effect."""
+
+    code = "call_failed"
+
+    def __init__(self, reason: str, *, unknown: bool = False) -> None:
+        self.reason = reason
+        self.unknown = unknown
+        super().__init__(reason)
+
+
+class ApprovalError(CountersignError):
+    """Something about a decision on a request."""
+
+    code = "approval"
+
+
+class ApprovalUnknown(ApprovalError):
+    """No request has this id, in this workspace."""
+
+    code = "approval_unknown"
+
+
+class NotYours(ApprovalError):
+    """The person who clicked is not among those who may decide."""
+
+    code = "not_yours"
+
+
+class AlreadyDecided(ApprovalError):
+    """Somebody, or the same person, was first; `state` says how it stands."""
+
+    code = "already_decided"
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        super().__init__(state)
+
+
+class ApprovalExpired(ApprovalError):
+    """The time to decide is over."""
+
+    code = "approval_expired"
+
+
+class ChangedSinceAsked(ApprovalError):
+    """What would run is not what was shown."""
+
+    code = "changed_since_asked"

@@ -1,0 +1,101 @@
+"""The operator's keys: what seals stored secrets, and what signs the audit trail.
+
+Given by the environment, or made under `DATA_DIR` at the first start of a one-machine set-up.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from bot.errors import ConfigurationError
+
+Jwk = dict[str, Any]
+
+
+def token_keys(given: SecretStr | None, data_dir: Path) -> Jwk:
+    """The JWK Set that seals stored secrets (RFC 7517, `oct` keys of 256 bits); the first seals, all open."""
+    if given is not None:
+        return _read(given.get_secret_value(), "oct")
+    return _kept(data_dir / "token-keys.json", new_token_keys, "oct")
+
+
+def audit_key(given: SecretStr | None, data_dir: Path) -> Jwk:
+    """The Ed25519 JWK (RFC 8037) that signs audit checkpoints and receipts."""
+    if given is not None:
+        return _read(given.get_secret_value(), "OKP")
+    return _kept(data_dir / "audit-key.json", new_audit_key, "OKP")
+
+
+def problems(tokens: SecretStr | None, audit: SecretStr | None) -> list[str]:
+    """What is wrong with the given keys, a sentence each, nothing of a key in it."""
+    found = []
+    for name, given, kind in (("TOKEN_KEYS", tokens, "oct"), ("AUDIT_KEY", audit, "OKP")):
+        if given is not None:
+            try:
+                _read(given.get_secret_value(), kind)
+            except ValueError as error:
+                found.append(f"{name}: {error}")
+    return found
+
+
+def new_token_keys() -> Jwk:
+    """A fresh JWK Set of one 256-bit key."""
+    from joserfc.jwk import OctKey
+
+    key = OctKey.generate_key(256, {"kid": secrets.token_hex(8), "alg": "dir", "use": "enc"}, private=True)
+    return {"keys": [dict(key.as_dict(private=True))]}
+
+
+def new_audit_key() -> Jwk:
+    """A fresh Ed25519 key."""
+    from joserfc.jwk import OKPKey
+
+    key = OKPKey.generate_key("Ed25519", {"kid": secrets.token_hex(8), "use": "sig"}, private=True)
+    return dict(key.as_dict(private=True))
+
+
+def _read(value: str, kind: str) -> Jwk:
+    """A JWK or JWK Set, inline or in a file. Raises ValueError with a sentence that shows nothing of it."""
+    text = value.strip()
+    if not text.startswith("{"):
+        try:
+            text = Path(text).read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            raise ValueError(
+                "is neither JSON nor a file that can be read. Make one with: countersign keys new"
+            ) from None
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("is not valid JSON. Make one with: countersign keys new") from None
+    keys = found.get("keys") if kind == "oct" and isinstance(found, dict) else [found]
+    if (
+        not isinstance(keys, list)
+        or not keys
+        or not all(isinstance(k, dict) and k.get("kty") == kind for k in keys)
+    ):
+        wanted = "a JWK Set of oct keys" if kind == "oct" else "one Ed25519 JWK with its private part"
+        raise ValueError(f"must be {wanted}. Make one with: countersign keys new")
+    return dict(found)
+
+
+def _kept(path: Path, make: Callable[[], Jwk], kind: str) -> Jwk:
+    """The key in `path`, made there at first use, readable by its owner only."""
+    if path.exists():
+        try:
+            return _read(str(path), kind)
+        except ValueError as error:
+            raise ConfigurationError([f"{path}: {error}"]) from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = make()
+    draft = path.with_suffix(f".{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(made), encoding="utf-8")
+    draft.replace(path)
+    return made

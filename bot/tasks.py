@@ -1,0 +1,87 @@
+"""Work that goes on after Slack has had its ack, and is finished before the process ends.
+
+Slack wants an answer within three seconds (docs.slack.dev, "Acknowledging requests"); whatever takes longer
+lives here, where a strong reference keeps it from being collected and shutdown waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+Work = Coroutine[Any, Any, object]
+
+
+class Tasks:
+    """A set of running tasks that can be drained. A failure is logged by its type, never lost silently."""
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[object]] = set()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def spawn(self, work: Work, name: str) -> asyncio.Task[object]:
+        """Start `work` now; it is awaited at shutdown."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._finished)
+        return task
+
+    def every(self, seconds: float, job: Callable[[], Work], name: str) -> None:
+        """Run `job` every `seconds` until shutdown; one failed round does not end the next."""
+
+        async def rounds() -> None:
+            while not self._closed:
+                try:
+                    await job()
+                except asyncio.CancelledError:
+                    raise
+                except Exception as error:
+                    log.error("round_failed", job=name, kind=type(error).__name__)
+                await asyncio.sleep(seconds)
+
+        self.spawn(rounds(), name=f"every:{name}")
+
+    async def drain(self, seconds: float = 25.0) -> int:
+        """Wait up to `seconds` for what runs, then cancel the rest; returns how many were cancelled.
+
+        Periodic jobs are cancelled at once: the next replica, or the next start, takes their next round.
+        """
+        self._closed = True
+        for task in self._running:
+            if task.get_name().startswith("every:"):
+                task.cancel()
+        waiting = {task for task in self._running if task is not asyncio.current_task()}
+        if not waiting:
+            return 0
+        _, late = await asyncio.wait(waiting, timeout=seconds)
+        for task in late:
+            task.cancel()
+        if late:
+            await asyncio.wait(late, timeout=1.0)
+        return len(late)
+
+    def _finished(self, task: asyncio.Task[object]) -> None:
+        self._running.discard(task)
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            # The text of an exception can carry a payload or a token; its type and place are enough.
+            place = error.__traceback__
+            while place is not None and place.tb_next is not None:
+                place = place.tb_next
+            log.error(
+                "task_failed",
+                task=task.get_name(),
+                kind=type(error).__name__,
+                file=place.tb_frame.f_code.co_filename if place else None,
+                line=place.tb_lineno if place else None,
+            )

@@ -1,0 +1,1 @@
+"""What did Slack say, and what do people see?"""

@@ -1,0 +1,1 @@
+"""Who is this, and which token may they use now?"""

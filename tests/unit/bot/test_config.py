@@ -1,0 +1,87 @@
+"""Settings: everything wrong is named at once, and nothing secret is repeated."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from bot import keyring
+from bot.config import load
+from bot.errors import ConfigurationError
+
+GOOD = {
+    "PUBLIC_URL": "https://bot.example.com",
+    "SLACK_SIGNING_SECRET": "s3cret",
+    "SLACK_BOT_TOKEN": "xoxb-1",
+    "AUTH0_DOMAIN": "tenant.eu.auth0.com",
+    "AUTH0_CLIENT_ID": "client",
+    "AUTH0_CLIENT_SECRET": "hush",
+    "AUTH0_AUDIENCE": "https://api.example.com",
+    "AUTH0_SCOPES": "orders:read orders:refund",
+}
+
+
+def problems(**changes: str) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load({**GOOD, **changes})
+    return caught.value.problems
+
+
+def test_a_complete_environment_is_accepted() -> None:
+    """The contract's names suffice, and the issuer of a domain gets Auth0's slash."""
+    settings = load(GOOD)
+    assert settings.issuer == "https://tenant.eu.auth0.com/"
+    assert settings.auth0_scopes == ("orders:read", "orders:refund")
+    assert settings.embedded
+
+
+def test_an_exact_issuer_is_left_as_it_is() -> None:
+    """AUTH0_ISSUER is compared to the letter with tokens, so nothing is added to it."""
+    assert load({**GOOD, "AUTH0_ISSUER": "http://127.0.0.1:9"}).issuer == "http://127.0.0.1:9"
+
+
+def test_everything_missing_is_named_at_once() -> None:
+    """An empty environment yields a line for each required setting."""
+    with pytest.raises(ConfigurationError) as caught:
+        load({})
+    named = {line.partition(":")[0] for line in caught.value.problems}
+    assert named >= {"PUBLIC_URL", "AUTH0_DOMAIN", "AUTH0_CLIENT_ID", "AUTH0_AUDIENCE", "SLACK_BOT_TOKEN"}
+
+
+def test_wrong_and_missing_settings_are_named_together() -> None:
+    """A wrong port does not hide that the client id is missing."""
+    named = {
+        line.partition(":")[0] for line in problems(PORT="eighty", LINK_PROOF="magic", AUTH0_CLIENT_ID="")
+    }
+    assert named == {"PORT", "LINK_PROOF", "AUTH0_CLIENT_ID"}
+
+
+def test_a_database_of_ones_own_needs_keys_of_ones_own() -> None:
+    """With MONGODB_URI replicas must share their keys, so none is made up."""
+    named = {line.partition(":")[0] for line in problems(MONGODB_URI="mongodb://127.0.0.1:1")}
+    assert named == {"TOKEN_KEYS", "AUDIT_KEY"}
+
+
+def test_a_wrong_key_is_named_and_not_shown() -> None:
+    """A key that does not parse is a sentence without the key's text."""
+    (line,) = problems(TOKEN_KEYS='{"keys":[{"kty":"RSA","n":"canary-canary"}]}')
+    assert line.startswith("TOKEN_KEYS:")
+    assert "canary" not in line
+
+
+def test_a_made_key_is_kept_and_private(tmp_path: Path) -> None:
+    """The first start makes the key, later starts find it, and only the owner can read it."""
+    first = keyring.token_keys(None, tmp_path)
+    assert keyring.token_keys(None, tmp_path) == first
+    assert stat.S_IMODE((tmp_path / "token-keys.json").stat().st_mode) == 0o600
+
+
+def test_a_key_may_be_a_file(tmp_path: Path) -> None:
+    """TOKEN_KEYS takes a path as well as JSON."""
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps(keyring.new_token_keys()))
+    assert keyring.token_keys(SecretStr(str(path)), tmp_path) == json.loads(path.read_text())

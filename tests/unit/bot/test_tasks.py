@@ -1,0 +1,44 @@
+"""Background work: nothing is lost at shutdown, and a failure is not silent."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from bot.tasks import Tasks
+
+
+async def test_draining_waits_for_work_in_hand() -> None:
+    """What was started before shutdown is finished by it."""
+    tasks, done = Tasks(), []
+
+    async def work() -> None:
+        await asyncio.sleep(0)
+        done.append(True)
+
+    tasks.spawn(work(), "work")
+    assert await tasks.drain(5) == 0
+    assert done == [True]
+    assert len(tasks) == 0
+
+
+async def test_draining_cancels_what_does_not_end() -> None:
+    """Work that never ends is cancelled when the time is over."""
+    tasks = Tasks()
+    tasks.spawn(asyncio.Event().wait(), "endless")
+    assert await tasks.drain(0) == 1
+
+
+async def test_a_failure_is_logged_without_its_text() -> None:
+    """The log names the kind of error and its place, never the message, which may hold a payload."""
+    tasks = Tasks()
+
+    async def work() -> None:
+        raise ValueError("canary-token")
+
+    with structlog.testing.capture_logs() as logs:
+        tasks.spawn(work(), "work")
+        await tasks.drain(5)
+    assert [(entry["event"], entry["kind"]) for entry in logs] == [("task_failed", "ValueError")]
+    assert "canary" not in str(logs)
