@@ -136,9 +136,7 @@ class Settings(BaseSettings):
                 "the app's signing secret; or set SLACK_APP_TOKEN for Socket Mode",
             ),
         }
-        problems = [
-            f"{name}: missing. Set it to {what}." for name, (value, what) in needs.items() if not value
-        ]
+        problems = [f"{name}: missing. Set it to {what}." for name, (value, what) in needs.items() if not value]
         if not self.embedded:
             problems += [
                 f"{name}: missing. It is required with MONGODB_URI; make one with: countersign keys new"

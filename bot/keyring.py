@@ -75,11 +75,7 @@ def _read(value: str, kind: str) -> Jwk:
     except (ValueError, RecursionError):
         raise ValueError("is not valid JSON. Make one with: countersign keys new") from None
     keys = found.get("keys") if kind == "oct" and isinstance(found, dict) else [found]
-    if (
-        not isinstance(keys, list)
-        or not keys
-        or not all(isinstance(k, dict) and k.get("kty") == kind for k in keys)
-    ):
+    if not isinstance(keys, list) or not keys or not all(isinstance(k, dict) and k.get("kty") == kind for k in keys):
         wanted = "a JWK Set of oct keys" if kind == "oct" else "one Ed25519 JWK with its private part"
         raise ValueError(f"must be {wanted}. Make one with: countersign keys new")
     return dict(found)

@@ -54,9 +54,7 @@ def test_everything_missing_is_named_at_once() -> None:
 
 def test_wrong_and_missing_settings_are_named_together() -> None:
     """A wrong port does not hide that the client id is missing."""
-    named = {
-        line.partition(":")[0] for line in problems(PORT="eighty", LINK_PROOF="magic", AUTH0_CLIENT_ID="")
-    }
+    named = {line.partition(":")[0] for line in problems(PORT="eighty", LINK_PROOF="magic", AUTH0_CLIENT_ID="")}
     assert named == {"PORT", "LINK_PROOF", "AUTH0_CLIENT_ID"}
 
 

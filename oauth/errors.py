@@ -1,0 +1,166 @@
+"""Every reason why an identity or a token is refused, as a tree; `code` is stable and goes to the audit trail.
+
+IdentityError
+├── LinkError: TicketUnknown, TicketUsed, WrongBrowser, StateUnknown, RequestForged,
+│              EmailUnverified, EmailDiffers, WrongOrganization, IdentityTaken,
+│              CodeWrong, CodeExpired, NoCodePending, LoginRefused
+├── TokenError: NotLinked, GrantDead, ScopeRefused, TokenInvalid
+├── ProviderUnavailable
+└── SealBroken
+
+No message holds a token, a code or anything else secret.
+"""
+
+from __future__ import annotations
+
+
+class IdentityError(Exception):
+    """The base of all that this package refuses."""
+
+    code = "identity"
+
+
+class LinkError(IdentityError):
+    """A login that does not lead to a link."""
+
+    code = "link"
+
+
+class TicketUnknown(LinkError):
+    """The link has expired, was replaced by a newer one, or never was."""
+
+    code = "ticket_unknown"
+
+
+class TicketUsed(LinkError):
+    """The link has done its work already."""
+
+    code = "ticket_used"
+
+
+class WrongBrowser(LinkError):
+    """The answer of the provider came to a browser that did not start this login."""
+
+    code = "wrong_browser"
+
+
+class StateUnknown(LinkError):
+    """`state` is unknown, or was used before (RFC 6749 section 10.12)."""
+
+    code = "state_unknown"
+
+
+class RequestForged(LinkError):
+    """The form was not sent from the link page."""
+
+    code = "request_forged"
+
+
+class LoginRefused(LinkError):
+    """The provider answered with an error (RFC 6749 section 4.1.2.1); `error` is its code, cut to safe letters."""
+
+    code = "login_refused"
+
+    def __init__(self, error: str) -> None:
+        self.error = "".join(letter for letter in error if letter.isalnum() or letter == "_")[:64]
+        super().__init__(self.error)
+
+
+class EmailUnverified(LinkError):
+    """The provider does not vouch for the e-mail address."""
+
+    code = "email_unverified"
+
+
+class EmailDiffers(LinkError):
+    """The verified address is not the one that Slack knows."""
+
+    code = "email_differs"
+
+
+class WrongOrganization(LinkError):
+    """The person is not a member of the required organization."""
+
+    code = "wrong_organization"
+
+
+class IdentityTaken(LinkError):
+    """Another Slack person of the workspace is linked to this identity."""
+
+    code = "identity_taken"
+
+
+class CodeWrong(LinkError):
+    """Not the code on the page; `left` guesses remain."""
+
+    code = "code_wrong"
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        super().__init__()
+
+
+class CodeExpired(LinkError):
+    """Too late, or too many guesses: the login is void."""
+
+    code = "code_expired"
+
+
+class NoCodePending(LinkError):
+    """Nobody has signed in through this person's link yet."""
+
+    code = "no_code_pending"
+
+
+class TokenError(IdentityError):
+    """A token that is not to be had, or not to be trusted."""
+
+    code = "token"
+
+
+class NotLinked(TokenError):
+    """There is no live link, or it is not the one that the caller knew."""
+
+    code = "not_linked"
+
+
+class GrantDead(TokenError):
+    """The provider has ended the grant (`invalid_grant`, RFC 6749 section 5.2)."""
+
+    code = "grant_dead"
+
+
+class ScopeRefused(TokenError):
+    """The person's grant does not reach that far; `missing` are the scopes that are not in it."""
+
+    code = "scope_refused"
+
+    def __init__(self, missing: frozenset[str]) -> None:
+        self.missing = missing
+        super().__init__(" ".join(sorted(missing)))
+
+
+class TokenInvalid(TokenError):
+    """A token or one of its claims does not hold; `claim` names it."""
+
+    code = "token_invalid"
+
+    def __init__(self, claim: str) -> None:
+        self.claim = claim
+        super().__init__(claim)
+
+
+class ProviderUnavailable(IdentityError):
+    """The provider cannot be reached or is overloaded; nothing was changed. `retry_after` is in seconds."""
+
+    code = "provider_unavailable"
+
+    def __init__(self, retry_after: float | None = None) -> None:
+        self.retry_after = retry_after
+        super().__init__()
+
+
+class SealBroken(IdentityError):
+    """A stored secret does not open: altered, moved to another record, or sealed under an unknown key."""
+
+    code = "seal_broken"

@@ -1,0 +1,119 @@
+"""The nouns of identity. All frozen; whatever is secret is left out of `repr`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NewType, Protocol
+
+Clock = Callable[[], datetime]
+Subject = NewType("Subject", str)
+LinkVersion = NewType("LinkVersion", str)
+
+
+@dataclass(frozen=True, slots=True)
+class SlackUser:
+    """A person as a signed Slack payload names them. The same user id in another workspace is somebody else."""
+
+    team: str
+    user: str
+    enterprise: str | None = None
+
+    @property
+    def workspace(self) -> str:
+        """What scopes the user id: the Enterprise Grid organization where there is one, else the workspace."""
+        return self.enterprise or self.team
+
+    @property
+    def key(self) -> str:
+        """`WORKSPACE:USER`, the primary key of the person's link."""
+        return f"{self.workspace}:{self.user}"
+
+
+@dataclass(frozen=True, slots=True)
+class SlackProfile:
+    """What Slack says about a person. `email` only where Slack has confirmed it."""
+
+    team_name: str
+    user_name: str
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A verified person at the provider: exactly `iss` and `sub` (OpenID Connect Core section 5.7)."""
+
+    iss: str
+    sub: Subject
+    email: str | None = None
+    name: str | None = None
+    org: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A Slack person with a live link. `version` changes with every revocation; `scopes` is the whole grant."""
+
+    slack: SlackUser
+    identity: Identity
+    version: LinkVersion
+    scopes: frozenset[str]
+    linked_at: datetime
+
+    @property
+    def sub(self) -> Subject:
+        """The provider's name for the person."""
+        return self.identity.sub
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSet:
+    """What the token endpoint answered (RFC 6749 section 5.1)."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    id_token: str | None = field(repr=False)
+    expires_in: float
+    scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A short-lived token for one audience and these scopes."""
+
+    value: str = field(repr=False)
+    audience: str
+    scopes: frozenset[str]
+    issued_at: datetime
+    expires_at: datetime
+    jti: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkEvent:
+    """Something that happened to a link or a token; `type` and `outcome` are the audit trail's words.
+
+    `waiting` is what the person had asked for before they were linked, as the caller of `start` gave it.
+    """
+
+    type: str
+    outcome: str
+    slack: SlackUser | None = None
+    identity: Identity | None = None
+    reason: str | None = None
+    principal: Principal | None = None
+    scopes: frozenset[str] | None = None
+    token_jti: str | None = None
+    waiting: str | None = field(default=None, repr=False)
+    other: SlackUser | None = None
+
+
+class LinkObserver(Protocol):
+    """Who is told of link events."""
+
+    async def record(self, event: LinkEvent) -> None:
+        """Write it down. Called before the step takes effect; raising stops the step."""
+
+    async def notify(self, event: LinkEvent) -> None:
+        """Tell people and other parts. Called after the effect; an error is logged and stops nothing."""

@@ -1,0 +1,226 @@
+"""The OpenID provider, spoken to through authlib; everything but the issuer comes from its discovery document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from authlib.integrations.base_client import OAuthError
+from authlib.integrations.httpx_client import AsyncOAuth2Client
+from authlib.oauth2.rfc7523 import PrivateKeyJWT
+
+from oauth.errors import GrantDead, LoginRefused, ProviderUnavailable
+from oauth.models import TokenSet
+
+IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
+_LARGEST = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Our application at the provider. One of `secret` and `key` (a private JWK, RFC 7523) is set."""
+
+    issuer: str
+    client_id: str
+    redirect_uri: str
+    audience: str
+    scopes: tuple[str, ...]
+    secret: str | None = field(default=None, repr=False)
+    key: str | None = field(default=None, repr=False)
+    organization: str | None = None
+
+
+class Provider:
+    """The protocol calls, each with its time-out. Holds no token between calls."""
+
+    def __init__(self, client: Client, *, timeout: float = 10.0) -> None:
+        """`timeout` in seconds, for each call."""
+        self._client = client
+        self._http = httpx2.AsyncClient(timeout=timeout, follow_redirects=False)
+        self._timeout = timeout
+        self._metadata: Mapping[str, Any] | None = None
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
+    async def metadata(self) -> Mapping[str, Any]:
+        """The discovery document (OpenID Connect Discovery section 4), fetched once.
+
+        Raises ProviderUnavailable, also when the document is another issuer's.
+        """
+        if self._metadata is None:
+            address = self._client.issuer.rstrip("/") + "/.well-known/openid-configuration"
+            found = await self._json(address)
+            needed = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+            if found.get("issuer") != self._client.issuer or not all(isinstance(found.get(n), str) for n in needed):
+                raise ProviderUnavailable
+            self._metadata = found
+        return self._metadata
+
+    async def signing_keys(self) -> dict[str, Any]:
+        """The published JWK Set. Raises ProviderUnavailable."""
+        return await self._json((await self.metadata())["jwks_uri"])
+
+    async def answers_with_issuer(self) -> bool:
+        """Whether callbacks carry `iss` (RFC 9207 section 3)."""
+        return (await self.metadata()).get("authorization_response_iss_parameter_supported") is True
+
+    async def authorize_url(self, *, state: str, nonce: str, verifier: str, login_hint: str | None) -> str:
+        """Where the browser goes to sign in: code flow with PKCE S256 (RFC 7636), our audience and scopes.
+
+        `prompt=consent` because offline access asks for it (OpenID Connect Core section 11).
+        """
+        extra = {
+            "audience": self._client.audience,
+            "nonce": nonce,
+            "prompt": "consent",
+            "scope": " ".join([*IDENTITY_SCOPES, *self._client.scopes]),
+            "organization": self._client.organization,
+            "login_hint": login_hint,
+        }
+        endpoint = (await self.metadata())["authorization_endpoint"]
+        url, _ = self._oauth().create_authorization_url(
+            endpoint,
+            state=state,
+            code_verifier=verifier,
+            **{name: value for name, value in extra.items() if value},
+        )
+        return str(url)
+
+    async def exchange(self, *, code: str, verifier: str) -> TokenSet:
+        """Tokens for an authorization code. Raises LoginRefused or ProviderUnavailable."""
+        asked = frozenset(self._client.scopes)
+        return await self._token(
+            asked, LoginRefused, grant_type="authorization_code", code=code, code_verifier=verifier
+        )
+
+    async def refresh(self, refresh_token: str, *, scopes: frozenset[str], audience: str) -> TokenSet:
+        """A new access token narrowed to `scopes` (RFC 6749 section 6), and the next refresh token.
+
+        Raises GrantDead or ProviderUnavailable.
+        """
+        return await self._token(
+            scopes,
+            GrantDead,
+            grant_type="refresh_token",
+            refresh_token=refresh_token,
+            scope=" ".join(sorted(scopes)),
+            audience=audience,
+        )
+
+    async def revoke(self, refresh_token: str) -> None:
+        """End the grant behind a refresh token (RFC 7009). Raises ProviderUnavailable."""
+        endpoint = (await self.metadata()).get("revocation_endpoint")
+        if not isinstance(endpoint, str):
+            return
+        oauth = self._oauth()
+        try:
+            answer = await oauth.revoke_token(endpoint, token=refresh_token, token_type_hint="refresh_token")  # noqa: S106
+        except httpx2.HTTPError:
+            raise ProviderUnavailable from None
+        if answer.status_code == 429 or answer.status_code >= 500:
+            raise ProviderUnavailable(_retry_after(answer))
+
+    async def _token(self, asked: frozenset[str], refused: type[Exception], **body: str) -> TokenSet:
+        oauth = self._oauth()
+        for hook in ("access_token_response", "refresh_token_response"):
+            oauth.register_compliance_hook(hook, _answered)
+        endpoint = (await self.metadata())["token_endpoint"]
+        try:
+            if body["grant_type"] == "refresh_token":
+                given = await oauth.refresh_token(
+                    endpoint,
+                    refresh_token=body["refresh_token"],
+                    scope=body["scope"],
+                    audience=body["audience"],
+                )
+            else:
+                given = await oauth.fetch_token(endpoint, redirect_uri=self._client.redirect_uri, **body)
+        except OAuthError as error:
+            if error.error == "invalid_grant" and refused is GrantDead:
+                raise GrantDead from None
+            if refused is GrantDead:
+                raise ProviderUnavailable from None
+            raise LoginRefused(str(error.error)) from None
+        except (httpx2.HTTPError, ValueError):
+            raise ProviderUnavailable from None
+        return _token_set(given, asked)
+
+    def _oauth(self) -> Any:
+        """A client for one call: authlib's keeps the last token, and its refresh lock is of no use across processes.
+
+        It borrows our connections and is never closed, since that would close them.
+        """
+        known = self._client
+        secret, method = (known.key, "private_key_jwt") if known.key else (known.secret, "client_secret_post")
+        oauth = AsyncOAuth2Client(
+            known.client_id,
+            secret,
+            token_endpoint_auth_method=method,
+            revocation_endpoint_auth_method=method,
+            redirect_uri=known.redirect_uri,
+            code_challenge_method="S256",
+            transport=_Borrowed(self._http),
+            timeout=self._timeout,
+        )
+        if known.key:
+            oauth.register_client_auth_method(PrivateKeyJWT(known.issuer))
+        return oauth
+
+    async def _json(self, address: str) -> dict[str, Any]:
+        try:
+            async with self._http.stream("GET", address) as answer:
+                body = b""
+                async for part in answer.aiter_bytes():
+                    body += part
+                    if len(body) > _LARGEST:
+                        raise ProviderUnavailable
+                if answer.status_code != 200:
+                    raise ProviderUnavailable(_retry_after(answer))
+                found = httpx2.Response(200, content=body).json()
+        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError):
+            raise ProviderUnavailable from None
+        if not isinstance(found, dict):
+            raise ProviderUnavailable
+        return found
+
+
+class _Borrowed(httpx2.AsyncBaseTransport):
+    """Sends through another client's connections."""
+
+    def __init__(self, lender: httpx2.AsyncClient) -> None:
+        self._lender = lender
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        return await self._lender.send(request, stream=True)
+
+
+def _answered(answer: httpx2.Response) -> httpx2.Response:
+    """Overload and outage are not the person's fault, whatever the body says."""
+    if answer.status_code == 429 or answer.status_code >= 500:
+        raise ProviderUnavailable(_retry_after(answer))
+    return answer
+
+
+def _retry_after(answer: httpx2.Response) -> float | None:
+    value = answer.headers.get("Retry-After", "")
+    return float(value) if value.isdecimal() and len(value) < 6 else None
+
+
+def _token_set(given: Mapping[str, Any], asked: frozenset[str]) -> TokenSet:
+    """A missing `scope` means: as asked (RFC 6749 section 5.1). A missing lifetime is taken for a short one."""
+    access, refresh, identity = (given.get(n) for n in ("access_token", "refresh_token", "id_token"))
+    if not isinstance(access, str) or not access or str(given.get("token_type", "")).lower() != "bearer":
+        raise ProviderUnavailable
+    scope = given.get("scope")
+    lifetime = given.get("expires_in", 60)
+    return TokenSet(
+        access_token=access,
+        refresh_token=refresh if isinstance(refresh, str) and refresh else None,
+        id_token=identity if isinstance(identity, str) else None,
+        expires_in=float(lifetime) if isinstance(lifetime, int | float) and not isinstance(lifetime, bool) else 60.0,
+        scopes=frozenset(scope.split()) if isinstance(scope, str) else asked,
+    )

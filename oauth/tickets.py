@@ -1,0 +1,86 @@
+"""Single-use link tickets, and the one-time codes that tie a browser's login to a Slack person.
+
+One record per Slack person, so that the newest ticket is the only one. The ticket itself exists in the DM alone;
+the database holds its hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from oauth.models import SlackProfile, SlackUser
+
+LIFETIME = timedelta(minutes=10)
+GUESSES = 3
+# Crockford's base 32: without I, L, O and U nothing is misread. Eight letters carry 40 bits.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_MISREAD = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V"})
+
+
+class Stage(StrEnum):
+    """How far a ticket has come."""
+
+    OPEN = "open"
+    STARTED = "started"
+    RETURNED = "returned"
+    PROVING = "proving"
+    DONE = "done"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A stored ticket. All hashes are hex SHA-256 of 256 random bits; `sealed_*` open only for this record."""
+
+    slack: SlackUser
+    profile: SlackProfile
+    hash: str = field(repr=False)
+    stage: Stage
+    created_at: datetime
+    expires_at: datetime
+    browser_hash: str | None = field(default=None, repr=False)
+    state_hash: str | None = field(default=None, repr=False)
+    sealed_login: str | None = field(default=None, repr=False)
+    sealed_grant: str | None = field(default=None, repr=False)
+    sealed_code: str | None = field(default=None, repr=False)
+    sealed_waiting: str | None = field(default=None, repr=False)
+    guesses: int = 0
+
+    @property
+    def record(self) -> str:
+        """The name that this ticket's secrets are sealed for."""
+        return f"ticket:{self.slack.key}"
+
+    def live(self, now: datetime) -> bool:
+        """Whether it can still lead to a link, whatever an index has or has not removed by now."""
+        return now < self.expires_at and self.stage not in {Stage.DONE, Stage.VOID}
+
+
+def new_secret() -> str:
+    """256 random bits, safe in a URL."""
+    return secrets.token_urlsafe(32)
+
+
+def hashed(secret: str) -> str:
+    """What the database may know of a secret of 256 bits: so many need no salt and no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def new_code() -> str:
+    """A code of 40 bits for people to carry by hand, as `XXXX-XXXX`."""
+    letters = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    return f"{letters[:4]}-{letters[4:]}"
+
+
+def same_code(typed: str, code: str) -> bool:
+    """Compare in constant time, forgiving case, spaces, dashes and letters that look alike."""
+    return hmac.compare_digest(_plain(typed).encode(), _plain(code).encode())
+
+
+def _plain(code: str) -> str:
+    return "".join(letter for letter in code.upper() if letter.isalnum()).translate(_MISREAD)
