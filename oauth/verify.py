@@ -51,6 +51,7 @@ class Verifier:
     """Verifies tokens of one provider for one client."""
 
     def __init__(self, expected: Expected, keys: SigningKeys, clock: Clock) -> None:
+        self.issuer = expected.issuer
         self._expected = expected
         self._keys = keys
         self._clock = clock
