@@ -12,7 +12,7 @@ import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NoReturn
 
 from oauth import tickets
 from oauth.errors import (
@@ -341,13 +341,13 @@ class Linking:
         await self._observer.notify(event)
         return principal
 
-    async def _taken(self, ticket: Ticket, grant: Grant, holder: SlackUser) -> None:
+    async def _taken(self, ticket: Ticket, grant: Grant, holder: SlackUser) -> NoReturn:
         await self._revoker.discard(grant.refresh_token)
         await self._refuse(ticket, grant.identity, IdentityTaken(), holder)
 
     async def _refuse(
         self, ticket: Ticket, identity: Identity | None, reason: IdentityError, other: SlackUser | None = None
-    ) -> None:
+    ) -> NoReturn:
         event = LinkEvent("link.refused", "denied", ticket.slack, identity, reason.code, other=other)
         await self._observer.record(event)
         await self._observer.notify(event)

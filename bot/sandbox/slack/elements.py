@@ -78,9 +78,7 @@ def _static(multi: bool) -> Check:
     return every(_menu(**more), needs_one_of(("options", "option_groups")))
 
 
-OVERFLOW = shape(
-    {"type": TYPE, "options": listing(OPTION, 1, 5)}, {"action_id": ACTION_ID, "confirm": CONFIRM}
-)
+OVERFLOW = shape({"type": TYPE, "options": listing(OPTION, 1, 5)}, {"action_id": ACTION_ID, "confirm": CONFIRM})
 CHECKBOXES = shape(
     {"type": TYPE, "options": listing(MARKED_OPTION, 1, 10)},
     {
@@ -130,9 +128,7 @@ MENUS: dict[str, Check] = {
     "static_select": _static(multi=False),
     "multi_static_select": _static(multi=True),
     "users_select": _menu(initial_user=string(50)),
-    "multi_users_select": _menu(
-        initial_users=listing(string(50), 1, 100), max_selected_items=integer(1, 100)
-    ),
+    "multi_users_select": _menu(initial_users=listing(string(50), 1, 100), max_selected_items=integer(1, 100)),
     "conversations_select": _menu(
         initial_conversation=string(50),
         default_to_current_conversation=flag,

@@ -151,9 +151,7 @@ def view(value: object, kind: str) -> dict[str, Any]:
     if len(json.dumps(found)) > VIEW_BYTES:
         raise SlackRefusal("view_too_large")
     if kind == "home" and found.get("type") == "modal":
-        raise SlackRefusal(
-            "invalid_arguments", messages=["view.type may not be `modal` [json-pointer:/view/type]"]
-        )
+        raise SlackRefusal("invalid_arguments", messages=["view.type may not be `modal` [json-pointer:/view/type]"])
     (_HOME if kind == "home" else _MODAL)(found, "/view", problems)
     _ids_differ(found.get("blocks"), "/view/blocks", problems)
     blocks = found.get("blocks")
