@@ -1,1 +1,153 @@
-"""Who is this, and which token may they use now?"""
+"""Who is this, and which token may they use now?
+
+`build` puts the rooms together; what it returns, and the names below, are all that the rest of the program uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from oauth.broker import Broker
+from oauth.errors import IdentityError
+from oauth.grants import Revoker
+from oauth.keys import SigningKeys
+from oauth.linking import Linking, Proof, Started
+from oauth.links import Links
+from oauth.models import (
+    AccessToken,
+    Clock,
+    Identity,
+    LinkEvent,
+    LinkObserver,
+    Principal,
+    SlackProfile,
+    SlackUser,
+    Subject,
+)
+from oauth.provider import Client, Provider
+from oauth.routes import Pages
+from oauth.store import MongoLinkStore
+from oauth.vault import Vault
+from oauth.verify import Expected, Verifier
+
+__all__ = [
+    "AccessToken",
+    "Broker",
+    "Clock",
+    "Identity",
+    "IdentityError",
+    "IdentityRooms",
+    "IdentitySettings",
+    "LinkEvent",
+    "LinkObserver",
+    "Linking",
+    "Links",
+    "Principal",
+    "SlackProfile",
+    "SlackUser",
+    "Started",
+    "Subject",
+    "Vault",
+    "build",
+]
+
+
+def utc_now() -> datetime:
+    """The system's clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentitySettings:
+    """What this package needs to know. `issuer` is compared to the letter; secrets are left out of `repr`."""
+
+    public_url: str
+    issuer: str
+    client_id: str
+    audience: str
+    scopes: tuple[str, ...]
+    client_secret: str | None = field(default=None, repr=False)
+    client_key: str | None = field(default=None, repr=False)
+    organization: str | None = None
+    proof: Proof = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRooms:
+    """The package, put together."""
+
+    linking: Linking
+    links: Links
+    broker: Broker
+    provider: Provider
+    pages: Pages
+    store: MongoLinkStore
+
+    async def start(self) -> None:
+        """Create indexes."""
+        await self.store.ensure_indexes()
+
+    async def sweep(self) -> None:
+        """One periodic round: end what is over."""
+        await self.linking.sweep()
+
+    async def close(self) -> None:
+        """Finish refreshes, then let go of the connections."""
+        await self.broker.close()
+        await self.provider.close()
+
+
+def build(
+    settings: IdentitySettings,
+    *,
+    database: Any,
+    vault: Vault,
+    observer: LinkObserver,
+    clock: Callable[[], datetime] = utc_now,
+) -> IdentityRooms:
+    """Put the rooms together on a database of the driver that `store` knows."""
+    provider = Provider(
+        Client(
+            issuer=settings.issuer,
+            client_id=settings.client_id,
+            redirect_uri=f"{settings.public_url}/oauth/callback",
+            audience=settings.audience,
+            scopes=settings.scopes,
+            secret=settings.client_secret,
+            key=settings.client_key,
+            organization=settings.organization,
+        )
+    )
+    expected = Expected(settings.issuer, settings.client_id, settings.organization)
+    verifier = Verifier(expected, SigningKeys(provider.signing_keys, clock), clock)
+    store = MongoLinkStore(database)
+    revoker = Revoker(store, vault, provider, clock)
+    links = Links(store=store, vault=vault, revoker=revoker, observer=observer, clock=clock)
+    linking = Linking(
+        store=store,
+        vault=vault,
+        provider=provider,
+        verifier=verifier,
+        revoker=revoker,
+        links=links,
+        observer=observer,
+        clock=clock,
+        public_url=settings.public_url,
+        audience=settings.audience,
+        scopes=settings.scopes,
+        proof=settings.proof,
+    )
+    broker = Broker(
+        store=store,
+        vault=vault,
+        provider=provider,
+        verifier=verifier,
+        revoker=revoker,
+        observer=observer,
+        clock=clock,
+    )
+    pages = Pages(linking, links, verifier, settings.public_url, settings.issuer)
+    return IdentityRooms(linking, links, broker, provider, pages, store)

@@ -1,16 +1,39 @@
-"""The end of a grant: revoked at the provider itself, and remembered until the provider has done it."""
+"""A grant on its way to a link, and its end: revoked at the provider itself, and remembered until the provider has done it."""
 
 from __future__ import annotations
 
+import json
 import secrets
+from dataclasses import dataclass, field
 
 from oauth.errors import ProviderUnavailable, SealBroken
-from oauth.models import Clock
+from oauth.models import Clock, Identity, Subject
 from oauth.provider import Provider
 from oauth.store import MongoLinkStore
 from oauth.vault import Vault
 
 _FIELD = "refresh"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a login brought, while it waits for its proof."""
+
+    identity: Identity
+    refresh_token: str = field(repr=False)
+    scopes: frozenset[str]
+
+    def to_bytes(self) -> bytes:
+        """For sealing."""
+        who = self.identity
+        fields = [who.iss, who.sub, who.email, who.name, who.org, self.refresh_token, sorted(self.scopes)]
+        return json.dumps(fields).encode()
+
+    @classmethod
+    def from_bytes(cls, plain: bytes) -> Grant:
+        """What `to_bytes` wrote."""
+        iss, sub, email, name, org, refresh_token, scopes = json.loads(plain)
+        return cls(Identity(iss, Subject(sub), email, name, org), refresh_token, frozenset(scopes))
 
 
 class Revoker:
@@ -32,12 +55,18 @@ class Revoker:
     async def discard(self, refresh_token: str | None) -> None:
         """Remember, then try at once."""
         if refresh_token:
-            name = await self.queue(refresh_token)
-            await self._revoke(name, refresh_token)
+            await self.finish(await self.queue(refresh_token))
+
+    async def finish(self, name: str) -> None:
+        """Try one of those that are noted."""
+        await self._try(await self._store.revocations(name))
 
     async def sweep(self) -> None:
         """Try what is still open; for the periodic round of every replica."""
-        for name, sealed in await self._store.revocations():
+        await self._try(await self._store.revocations())
+
+    async def _try(self, noted: list[tuple[str, str]]) -> None:
+        for name, sealed in noted:
             try:
                 token = self._vault.open(sealed, record=f"revocation:{name}", name=_FIELD).decode()
             except SealBroken:

@@ -1,4 +1,4 @@
-"""Linking a Slack person to a verified identity: start, go on, return, prove, unlink.
+"""Linking a Slack person to a verified identity: start, go on, return, prove.
 
 A login link alone links nobody. Whoever signed in must also show that they are the Slack person, by the same
 verified e-mail address or by a code that they carry back by hand.
@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import secrets
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, NoReturn
@@ -30,20 +28,19 @@ from oauth.errors import (
     TokenInvalid,
     WrongBrowser,
 )
-from oauth.grants import Revoker
+from oauth.grants import Grant, Revoker
+from oauth.links import Links
 from oauth.models import (
     Clock,
     Identity,
     LinkEvent,
     LinkObserver,
-    LinkVersion,
     Principal,
     SlackProfile,
     SlackUser,
-    Subject,
 )
 from oauth.provider import Provider
-from oauth.store import Link, MongoLinkStore, Taken
+from oauth.store import MongoLinkStore, Taken
 from oauth.tickets import Stage, Ticket
 from oauth.vault import Vault
 from oauth.verify import Verifier
@@ -69,27 +66,6 @@ class Returned:
     code: str | None = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """What a login brought, while it waits for its proof."""
-
-    identity: Identity
-    refresh_token: str = field(repr=False)
-    scopes: frozenset[str]
-
-    def to_bytes(self) -> bytes:
-        """For sealing."""
-        who = self.identity
-        fields = [who.iss, who.sub, who.email, who.name, who.org, self.refresh_token, sorted(self.scopes)]
-        return json.dumps(fields).encode()
-
-    @classmethod
-    def from_bytes(cls, plain: bytes) -> Grant:
-        """What `to_bytes` wrote."""
-        iss, sub, email, name, org, refresh_token, scopes = json.loads(plain)
-        return cls(Identity(iss, Subject(sub), email, name, org), refresh_token, frozenset(scopes))
-
-
 class Linking:
     """The use cases. Each takes the Slack person from a signed payload, or a browser's own secrets."""
 
@@ -101,6 +77,7 @@ class Linking:
         provider: Provider,
         verifier: Verifier,
         revoker: Revoker,
+        links: Links,
         observer: LinkObserver,
         clock: Clock,
         public_url: str,
@@ -113,22 +90,13 @@ class Linking:
         self._provider = provider
         self._verifier = verifier
         self._revoker = revoker
+        self._links = links
         self._observer = observer
         self._clock = clock
         self._public_url = public_url
         self._audience = audience
         self._proof = proof
         self.scopes = scopes
-
-    async def principal(self, slack: SlackUser) -> Principal | None:
-        """The live link of a person; one read."""
-        link = await self._store.link(slack)
-        return link.principal if link else None
-
-    async def principals(self) -> AsyncIterator[Principal]:
-        """Everybody who is linked."""
-        async for link in self._store.links():
-            yield link.principal
 
     async def start(
         self, slack: SlackUser, profile: SlackProfile, *, waiting: str | None = None, fresh: bool = False
@@ -230,15 +198,6 @@ class Linking:
             await self._refuse(ticket, grant.identity, CodeWrong(left))
         return await self._complete(ticket, Stage.PROVING, grant)
 
-    async def unlink(self, slack: SlackUser, reason: str) -> bool:
-        """End a person's link everywhere; False if there was none. The provider may be told a little later."""
-        link = await self._store.link(slack)
-        return link is not None and await self._end(link, reason)
-
-    async def revoke_subject(self, sub: Subject, reason: str) -> int:
-        """End all links of one identity; returns how many there were."""
-        return sum([await self._end(link, reason) async for link in self._store.links(sub)])
-
     async def sweep(self) -> None:
         """Revoke what waits in tickets whose time is over, and what the provider has not been told yet."""
         async for ticket in self._store.over(self._clock()):
@@ -305,41 +264,17 @@ class Linking:
         return Returned(ticket, grant.identity, None, code)
 
     async def _complete(self, ticket: Ticket, stage: Stage, grant: Grant) -> Principal:
-        """Claim the ticket, write it down, make the link, end the former grant, tell."""
+        """Claim the ticket and make the link."""
         done = {"stage": Stage.DONE.value, "sealed_grant": None, "sealed_code": None, "sealed_waiting": None}
         former_ticket = await self._store.advance(ticket, {stage}, done)
         if former_ticket is None:
             await self._revoker.discard(grant.refresh_token)
             raise TicketUsed
-        holder = await self._store.holder(ticket.slack.workspace, grant.identity)
-        if holder is not None and holder != ticket.slack:
-            await self._taken(ticket, grant, holder)
-        version = LinkVersion(secrets.token_hex(12))
-        principal = Principal(ticket.slack, grant.identity, version, grant.scopes, self._clock())
-        record = f"link:{ticket.slack.key}"
-        sealed = self._vault.seal(grant.refresh_token.encode(), record=record, name="refresh")
         waiting = self._open_waiting(former_ticket)
-        event = LinkEvent(
-            "link.completed",
-            "ok",
-            ticket.slack,
-            grant.identity,
-            principal=principal,
-            scopes=grant.scopes,
-            waiting=waiting,
-        )
         try:
-            await self._observer.record(event)
-            former = await self._store.put_link(Link(principal, sealed))
+            return await self._links.make(ticket.slack, grant, waiting)
         except Taken as taken:
             await self._taken(ticket, grant, taken.holder)
-        except Exception:
-            await self._revoker.discard(grant.refresh_token)
-            raise
-        if former is not None:
-            await self._ended(former, "relinked")
-        await self._observer.notify(event)
-        return principal
 
     async def _taken(self, ticket: Ticket, grant: Grant, holder: SlackUser) -> NoReturn:
         await self._revoker.discard(grant.refresh_token)
@@ -352,23 +287,6 @@ class Linking:
         await self._observer.record(event)
         await self._observer.notify(event)
         raise reason
-
-    async def _end(self, link: Link, reason: str) -> bool:
-        who = link.principal
-        await self._observer.record(
-            LinkEvent("link.revoked", "ok", who.slack, who.identity, reason, principal=who, scopes=who.scopes)
-        )
-        former = await self._store.remove_link(who.slack, who.version)
-        if former is None:
-            return False
-        await self._ended(former, reason)
-        return True
-
-    async def _ended(self, link: Link, reason: str) -> None:
-        who = link.principal
-        await self._observer.notify(LinkEvent("link.revoked", "ok", who.slack, who.identity, reason, principal=who))
-        token = self._vault.open(link.sealed_refresh, record=f"link:{who.slack.key}", name="refresh").decode()
-        await self._revoker.discard(token)
 
     async def _discard_grant(self, ticket: Ticket | None) -> None:
         if ticket is not None and ticket.sealed_grant is not None:

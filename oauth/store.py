@@ -53,12 +53,13 @@ class Taken(Exception):
 
 
 class MongoLinkStore:
-    """Collections `links`, `tickets` and `revocations`."""
+    """Collections `links`, `tickets`, `revocations` and `logouts`."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         self._links = database["links"]
         self._tickets = database["tickets"]
         self._revocations = database["revocations"]
+        self._logouts = database["logouts"]
 
     async def ensure_indexes(self) -> None:
         """Create what is missing; safe at every start, in every replica."""
@@ -210,13 +211,21 @@ class MongoLinkStore:
         """Remember that a refresh token is to be revoked, until the provider has done it."""
         await self._revocations.insert_one({"_id": name, "schema": SCHEMA, "sealed": sealed, "at": now})
 
-    async def revocations(self) -> list[tuple[str, str]]:
-        """(name, sealed refresh token) of what is still to be revoked."""
-        return [(r["_id"], r["sealed"]) async for r in self._revocations.find({}).limit(100)]
+    async def revocations(self, name: str | None = None) -> list[tuple[str, str]]:
+        """(name, sealed refresh token) of what is still to be revoked, or of that one."""
+        return [(r["_id"], r["sealed"]) async for r in self._revocations.find({"_id": name} if name else {}).limit(100)]
 
     async def revoked(self, name: str) -> None:
         """The provider has done it."""
         await self._revocations.delete_one({"_id": name})
+
+    async def spend_logout(self, jti: str, now: datetime) -> bool:
+        """Whether this logout token is seen for the first time."""
+        try:
+            await self._logouts.insert_one({"_id": jti, "schema": SCHEMA, "at": now})
+        except DuplicateKeyError:
+            return False
+        return True
 
 
 def _slack(found: Document) -> SlackUser:

@@ -1,0 +1,238 @@
+"""What a workspace is made of, and the ids that never change from one start to the next."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+TEAM = "T0COUNTER"
+TEAM_NAME = "Sandbox"
+TEAM_DOMAIN = "sandbox"
+APP = "A0SANDBOX"
+APP_NAME = "Countersign"
+BOT = "B0BOT"
+BOT_USER = "U0BOT"
+SLACKBOT = "USLACKBOT"
+VERIFICATION_TOKEN = "sandbox-verification-token"
+
+Blocks = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody with an account; `confirmed` says that Slack vouches for the e-mail address."""
+
+    id: str
+    name: str
+    real_name: str
+    email: str
+    confirmed: bool = True
+    team: str = TEAM
+    deleted: bool = False
+
+    def as_slack(self, *, with_email: bool) -> dict[str, Any]:
+        """The `user` object of users.info; the address only under `users:read.email`."""
+        profile: dict[str, Any] = {
+            "real_name": self.real_name,
+            "real_name_normalized": self.real_name,
+            "display_name": self.name,
+            "display_name_normalized": self.name,
+            "title": "",
+            "team": self.team,
+        }
+        if with_email:
+            profile["email"] = self.email
+        return {
+            "id": self.id,
+            "team_id": self.team,
+            "name": self.name,
+            "real_name": self.real_name,
+            "deleted": self.deleted,
+            "tz": "Etc/UTC",
+            "tz_label": "Coordinated Universal Time",
+            "tz_offset": 0,
+            "profile": profile,
+            "is_admin": False,
+            "is_owner": False,
+            "is_primary_owner": False,
+            "is_restricted": False,
+            "is_ultra_restricted": False,
+            "is_stranger": self.team != TEAM,
+            "is_bot": False,
+            "is_app_user": False,
+            "is_email_confirmed": self.confirmed,
+            "updated": 1700000000,
+        }
+
+
+@dataclass
+class Channel:
+    """A channel, or the direct messages of one person with the app (`user` is that person)."""
+
+    id: str
+    name: str
+    members: set[str]
+    topic: str = ""
+    user: str | None = None
+    shared: bool = False
+
+    @property
+    def is_im(self) -> bool:
+        """Whether these are direct messages."""
+        return self.user is not None
+
+    def as_slack(self, bot: str = BOT_USER) -> dict[str, Any]:
+        """The `channel` object of conversations.info, as the bot sees it."""
+        if self.is_im:
+            return {
+                "id": self.id,
+                "created": 1700000000,
+                "is_im": True,
+                "is_org_shared": False,
+                "user": self.user,
+                "is_archived": False,
+                "context_team_id": TEAM,
+                "is_open": True,
+                "priority": 0,
+            }
+        return {
+            "id": self.id,
+            "name": self.name,
+            "name_normalized": self.name,
+            "is_channel": True,
+            "is_group": False,
+            "is_im": False,
+            "is_mpim": False,
+            "is_private": False,
+            "created": 1700000000,
+            "is_archived": False,
+            "is_general": self.name == "general",
+            "is_shared": self.shared,
+            "is_ext_shared": self.shared,
+            "is_org_shared": False,
+            "context_team_id": TEAM,
+            "creator": "U0ADA",
+            "is_member": bot in self.members,
+            "topic": {"value": self.topic, "creator": "", "last_set": 0},
+            "purpose": {"value": self.topic, "creator": "", "last_set": 0},
+            "num_members": len(self.members),
+        }
+
+
+@dataclass
+class Message:
+    """One message. `only_for` makes it ephemeral; `rev` is the revision at which it last changed."""
+
+    channel: str
+    ts: str
+    user: str
+    text: str
+    blocks: Blocks | None = None
+    thread_ts: str | None = None
+    only_for: str | None = None
+    broadcast: bool = False
+    deleted: bool = False
+    rev: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def seen_by(self, viewer: str | None) -> bool:
+        """Whether this person sees it; None stands for nobody in particular, who sees no ephemerals."""
+        return not self.deleted and (self.only_for is None or self.only_for == viewer)
+
+    def as_slack(self) -> dict[str, Any]:
+        """The `message` object of Slack's payloads and answers."""
+        made: dict[str, Any] = {"type": "message", "user": self.user, "ts": self.ts, "text": self.text}
+        made["team"] = TEAM
+        if self.user == BOT_USER:
+            made |= {"bot_id": BOT, "app_id": APP, "bot_profile": bot_profile()}
+        if self.blocks:
+            made["blocks"] = self.blocks
+        if self.thread_ts:
+            made["thread_ts"] = self.thread_ts
+        return {**made, **self.extra}
+
+    def as_json(self) -> dict[str, Any]:
+        """Every field, for the file and for the page."""
+        return asdict(self)
+
+
+@dataclass
+class View:
+    """A modal or a Home tab that is open for `user`. `errors` are shown under its inputs."""
+
+    id: str
+    user: str
+    content: dict[str, Any]
+    hash: str
+    root: str
+    previous: str | None = None
+    values: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    trouble: str = ""
+    rev: int = 0
+
+    def as_slack(self) -> dict[str, Any]:
+        """The `view` object of payloads and of views.open."""
+        content = self.content
+        made = {
+            "id": self.id,
+            "team_id": TEAM,
+            "type": content["type"],
+            "blocks": content["blocks"],
+            "private_metadata": content.get("private_metadata") or "",
+            "callback_id": content.get("callback_id") or "",
+            "state": {"values": self.values},
+            "hash": self.hash,
+            "title": content.get("title") or {"type": "plain_text", "text": "View Title", "emoji": True},
+            "clear_on_close": bool(content.get("clear_on_close")),
+            "notify_on_close": bool(content.get("notify_on_close")),
+            "close": content.get("close"),
+            "submit": content.get("submit"),
+            "previous_view_id": self.previous,
+            "root_view_id": self.root,
+            "app_id": APP,
+            "external_id": content.get("external_id") or "",
+            "app_installed_team_id": TEAM,
+            "bot_id": BOT,
+        }
+        if content.get("submit_disabled") is not None:
+            made["submit_disabled"] = content["submit_disabled"]
+        return made
+
+
+@dataclass
+class Trigger:
+    """A `trigger_id`: three seconds, one use. `view` is the modal in which it arose, for views.push."""
+
+    id: str
+    user: str
+    expires: datetime
+    view: str | None = None
+    used: bool = False
+
+
+@dataclass
+class ResponseUrl:
+    """A `response_url`: five uses in thirty minutes. `ts` is the message that was clicked, if one was."""
+
+    key: str
+    user: str
+    channel: str
+    expires: float
+    ts: str | None = None
+    thread_ts: str | None = None
+    left: int = 5
+
+
+def bot_profile() -> dict[str, Any]:
+    """Who posts, as Slack describes an app's bot."""
+    return {
+        "id": BOT,
+        "deleted": False,
+        "name": APP_NAME,
+        "updated": 1700000000,
+        "app_id": APP,
+        "user_id": BOT_USER,
+        "team_id": TEAM,
+    }

@@ -1,0 +1,75 @@
+"""Keeping a state in one JSON file, so that a start finds what the last one left."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """What the file holds; None where there is none, or where it does not hold a state."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def save(path: Path, text: str) -> None:
+    """Put `text` in place of the file at once: a reader, or a crash, meets the old or the new, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".new")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+class Keeper:
+    """Writes the state soon after each change; changes during a write go into the next one together."""
+
+    def __init__(self, path: Path, snapshot: Callable[[], dict[str, Any]]) -> None:
+        self._path = path
+        self._snapshot = snapshot
+        self._dirty = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def mark(self) -> None:
+        """Something changed."""
+        self._dirty.set()
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._run(), name="sandbox-slack-keeper")
+
+    async def stop(self) -> None:
+        """Write what is left and end."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._dirty.is_set():
+            await self._write()
+
+    async def _run(self) -> None:
+        while True:
+            await self._dirty.wait()
+            # A write that has begun is finished, so that stop() never writes beside it.
+            await asyncio.shield(self._write())
+
+    async def _write(self) -> None:
+        self._dirty.clear()
+        text = json.dumps(self._snapshot(), ensure_ascii=False)
+        await asyncio.to_thread(save, self._path, text)
