@@ -1,4 +1,4 @@
-"""A grant on its way to a link, and its end: revoked at the provider itself, and remembered until the provider has done it."""
+"""A grant on its way to a link, and its end: revoked at the provider itself, and noted until that is done."""
 
 from __future__ import annotations
 

@@ -46,6 +46,7 @@ class Workspace:
         self.stacks: dict[str, list[View]] = {}
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
+        self.usergroups: dict[str, list[str]] = {}
         self.reads: dict[str, dict[str, str]] = {}
         self.revision = 0
         self._last_ts = 0

@@ -44,6 +44,7 @@ class Keeper:
         self._path = path
         self._snapshot = snapshot
         self._dirty = asyncio.Event()
+        self._closing = False
         self._task: asyncio.Task[None] | None = None
 
     def mark(self) -> None:
@@ -56,20 +57,14 @@ class Keeper:
 
     async def stop(self) -> None:
         """Write what is left and end."""
+        self._closing = True
+        self._dirty.set()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        if self._dirty.is_set():
-            await self._write()
+            await self._task
 
     async def _run(self) -> None:
-        while True:
+        while self._dirty.is_set() or not self._closing:
             await self._dirty.wait()
-            # A write that has begun is finished, so that stop() never writes beside it.
-            await asyncio.shield(self._write())
-
-    async def _write(self) -> None:
-        self._dirty.clear()
-        text = json.dumps(self._snapshot(), ensure_ascii=False)
-        await asyncio.to_thread(save, self._path, text)
+            self._dirty.clear()
+            text = json.dumps(self._snapshot(), ensure_ascii=False)
+            await asyncio.to_thread(save, self._path, text)

@@ -1,0 +1,100 @@
+"""The only writer of audit entries. What it cannot write does not happen: callers await it before they act."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from joserfc.util import urlsafe_b64decode
+
+from bot.audit.chain import GENESIS, Entry, arguments_digest, linked
+from bot.audit.store import MongoAuditStore
+from bot.errors import AuditUnavailable
+from oauth import Clock, Identity, Principal, SlackUser
+
+_TRIES = 50
+
+
+class AuditWriter:
+    """Appends to the chain of a workspace. Entries of one process queue up; those of other replicas are raced."""
+
+    def __init__(self, store: MongoAuditStore, audit_key: Mapping[str, Any], clock: Clock) -> None:
+        """`audit_key` is the Ed25519 JWK; the key of the argument digests is derived from it (RFC 5869)."""
+        self._store = store
+        self._clock = clock
+        self._digest_key = HKDF(hashes.SHA256(), 32, None, b"countersign arguments digest").derive(
+            urlsafe_b64decode(str(audit_key["d"]).encode())
+        )
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._heads: dict[str, tuple[int, str]] = {}
+
+    async def append(
+        self,
+        type_: str,
+        outcome: str,
+        *,
+        slack: SlackUser | None = None,
+        identity: Identity | None = None,
+        reason: str | None = None,
+        action: str | None = None,
+        arguments: Mapping[str, Any] | None = None,
+        scopes: frozenset[str] | None = None,
+        token_jti: str | None = None,
+        approval: str | None = None,
+        approver: Principal | None = None,
+        run: str | None = None,
+        request: str | None = None,
+    ) -> Entry:
+        """Write one entry and return it. Raises AuditUnavailable."""
+        chain = slack.workspace if slack else "-"
+        fields = {
+            "chain": chain,
+            "at": _rfc3339(self._clock()),
+            "type": type_,
+            "outcome": outcome,
+            "reason": reason,
+            "team": slack.team if slack else None,
+            "user": slack.user if slack else None,
+            "sub": identity.sub if identity else None,
+            "org": identity.org if identity else None,
+            "action": action,
+            "arguments_digest": arguments_digest(arguments, self._digest_key) if arguments is not None else None,
+            "scopes": sorted(scopes) if scopes is not None else None,
+            "token_jti": token_jti,
+            "approval": approval,
+            "approver": _approver(approver),
+            "run": run,
+            "request": request,
+        }
+        async with self._locks[chain]:
+            return await self._appended(chain, fields)
+
+    async def _appended(self, chain: str, fields: Mapping[str, Any]) -> Entry:
+        for _ in range(_TRIES):
+            seq, prev = self._heads.get(chain) or await self._store.head(chain) or (0, GENESIS)
+            entry = linked(fields, seq=seq + 1, prev=prev)
+            try:
+                written = await self._store.append([entry])
+            except AuditUnavailable:
+                self._heads.pop(chain, None)  # it may have been written all the same
+                raise
+            if written:
+                self._heads[chain] = (entry["seq"], entry["hash"])
+                return entry
+            self._heads.pop(chain, None)  # another replica was first; look again
+        raise AuditUnavailable
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+
+
+def _approver(approver: Principal | None) -> dict[str, str] | None:
+    if approver is None:
+        return None
+    return {"team": approver.slack.team, "user": approver.slack.user, "sub": approver.sub}

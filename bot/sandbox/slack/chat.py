@@ -1,0 +1,119 @@
+"""chat.*: posting, changing and deleting messages (docs.slack.dev/reference/methods, "chat")."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from . import limits
+from .arguments import Arguments
+from .errors import SlackRefusal
+from .model import BOT_USER, Blocks, Channel, Message
+from .pace import Pace
+from .state import Workspace
+
+TS = re.compile(r"\d{10}\.\d{6}")
+KEPT = ("metadata", "unfurl_links", "unfurl_media", "parse", "mrkdwn", "attachments")
+
+
+def place(workspace: Workspace, name: str) -> Channel:
+    """The channel that the bot names: an id, or a person's id for their direct messages.
+
+    Raises SlackRefusal `channel_not_found`, `not_in_channel`.
+    """
+    if name in workspace.people:
+        name = f"D{name[1:]}"
+    channel = workspace.channels.get(name)
+    if channel is None:
+        raise SlackRefusal("channel_not_found")
+    if BOT_USER not in channel.members:
+        raise SlackRefusal("not_in_channel")
+    return channel
+
+
+def content(arguments: Arguments, most: int) -> tuple[str, Blocks | None]:
+    """Text and blocks, checked. Raises SlackRefusal `no_text`, `msg_too_long`, `invalid_blocks`."""
+    text = limits.text(arguments.text("text"), most)
+    blocks = limits.message_blocks(arguments.values.get("blocks"))
+    if not text and not blocks and not arguments.values.get("attachments"):
+        raise SlackRefusal("no_text")
+    return text, blocks
+
+
+def _thread(workspace: Workspace, channel: Channel, ts: str) -> str | None:
+    """The first message of a thread. Slack lets a bot reply to nothing; here that is a mistake found early."""
+    if not ts:
+        return None
+    first = workspace.find(channel.id, ts) if TS.fullmatch(ts) else None
+    if first is None or first.only_for is not None:
+        raise SlackRefusal("invalid_thread_ts")
+    return first.thread_ts or first.ts
+
+
+def _own(workspace: Workspace, arguments: Arguments, error: str) -> Message:
+    """A message of the bot that is still there; ephemerals cannot be reached by their ts."""
+    channel = workspace.channels.get(arguments.need("channel", "channel_not_found"))
+    if channel is None:
+        raise SlackRefusal("channel_not_found")
+    message = workspace.find(channel.id, arguments.need("ts", "message_not_found"))
+    if message is None or message.only_for is not None:
+        raise SlackRefusal("message_not_found")
+    if message.user != BOT_USER:
+        raise SlackRefusal(error)
+    return message
+
+
+def post_message(workspace: Workspace, arguments: Arguments, pace: Pace) -> dict[str, Any]:
+    """chat.postMessage."""
+    channel = place(workspace, arguments.need("channel", "channel_not_found"))
+    text, blocks = content(arguments, limits.MESSAGE_TEXT)
+    thread = _thread(workspace, channel, arguments.text("thread_ts"))
+    pace.take(channel.id, workspace.clock())
+    message = workspace.add_message(
+        channel.id,
+        BOT_USER,
+        text,
+        blocks,
+        thread_ts=thread,
+        broadcast=arguments.flag("reply_broadcast"),
+        extra={name: arguments.values[name] for name in KEPT if name in arguments.values},
+    )
+    return {"channel": channel.id, "ts": message.ts, "message": message.as_slack()}
+
+
+def post_ephemeral(workspace: Workspace, arguments: Arguments, pace: Pace) -> dict[str, Any]:
+    """chat.postEphemeral; the person must be in the channel."""
+    channel = place(workspace, arguments.need("channel", "channel_not_found"))
+    person = arguments.need("user", "user_not_in_channel")
+    if person not in channel.members:
+        raise SlackRefusal("user_not_in_channel")
+    text, blocks = content(arguments, limits.MESSAGE_TEXT)
+    thread = _thread(workspace, channel, arguments.text("thread_ts"))
+    pace.take(channel.id, workspace.clock())
+    message = workspace.add_message(channel.id, BOT_USER, text, blocks, thread_ts=thread, only_for=person)
+    return {"message_ts": message.ts}
+
+
+def update(workspace: Workspace, arguments: Arguments, pace: Pace) -> dict[str, Any]:
+    """chat.update. Text alone takes the blocks away; neither text nor blocks is `no_text`."""
+    message = _own(workspace, arguments, "cant_update_message")
+    if "text" not in arguments.values and "blocks" not in arguments.values:
+        raise SlackRefusal("no_text")
+    text = limits.text(arguments.text("text"), limits.UPDATED_TEXT)
+    blocks = limits.message_blocks(arguments.values.get("blocks"))
+    extra = message.extra | {name: arguments.values[name] for name in KEPT if name in arguments.values}
+    text = text if "text" in arguments.values else message.text
+    workspace.change_message(message, text=text, blocks=blocks, extra=extra)
+    return {
+        "channel": message.channel,
+        "ts": message.ts,
+        "text": message.text,
+        "message": message.as_slack(),
+    }
+
+
+def delete(workspace: Workspace, arguments: Arguments, pace: Pace) -> dict[str, Any]:
+    """chat.delete."""
+    message = _own(workspace, arguments, "cant_delete_message")
+    workspace.change_message(message, deleted=True)
+    return {"channel": message.channel, "ts": message.ts}
