@@ -1,0 +1,78 @@
+"""An action, one call of it, and what came back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+import rfc8785
+
+from oauth import AccessToken, Principal
+
+Approval = Literal["none", "self"]
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One execution: for whom, with what, under which token. `run` is the call's `Idempotency-Key`."""
+
+    principal: Principal
+    arguments: Mapping[str, Any]
+    token: AccessToken
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionResult:
+    """What came back: `text` for people, without the token. `unknown` says that it may have taken effect."""
+
+    ok: bool
+    text: str
+    status: int | None = None
+    unknown: bool = False
+
+
+Caller = Callable[[Call], Awaitable[ActionResult]]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What people may ask for. `parameters` has a JSON Schema each; one without a `default` is required."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Schema]
+    scopes: frozenset[str]
+    audience: str | None
+    sensitive: bool
+    approval: Approval
+    expires: timedelta
+    idempotent: bool
+    definition: Mapping[str, Any]
+    call: Caller = field(repr=False, compare=False)
+
+    @property
+    def digest(self) -> str:
+        """Hex SHA-256 of the definition (RFC 8785): changes whenever what would run changes."""
+        return hashlib.sha256(rfc8785.dumps(dict(self.definition))).hexdigest()
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The parameters that must be given."""
+        return tuple(name for name, schema in self.parameters.items() if "default" not in schema)
+
+
+def digest_of(action: Action, arguments: Mapping[str, Any]) -> str:
+    """What an approval is for: the action as defined, the arguments, and the scopes."""
+    whole = {
+        "action": action.name,
+        "definition": action.digest,
+        "arguments": dict(arguments),
+        "scopes": sorted(action.scopes),
+        "audience": action.audience,
+    }
+    return hashlib.sha256(rfc8785.dumps(whole)).hexdigest()

@@ -1,0 +1,219 @@
+"""What a person does in the workspace: types, clicks, submits; each ends in a signed request to the bot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import controls, limits, payloads, views
+from .arguments import Arguments
+from .dispatch import Delivery, Dispatch
+from .errors import NoSuchThing, SlackRefusal
+from .model import BOT_USER, SLACKBOT, Channel, Message, Person, ResponseUrl, View
+from .response_urls import ResponseUrls, respond
+from .state import Workspace
+
+EVENTS = frozenset({"message.im", "app_mention", "app_home_opened"})
+TROUBLE = "We had some trouble connecting. Try again?"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """How a modal's submit ended: `errors` are shown under its inputs; `delivery` is None where the client
+    itself refused and the bot heard nothing."""
+
+    delivery: Delivery | None
+    errors: dict[str, str] = field(default_factory=dict)
+
+
+class Gestures:
+    """The people's side. `events` are the subscriptions of the app, as in its manifest."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        dispatch: Dispatch,
+        response_urls: ResponseUrls,
+        events: frozenset[str] = EVENTS,
+    ) -> None:
+        self._workspace = workspace
+        self._dispatch = dispatch
+        self._urls = response_urls
+        self.events = events
+
+    async def command(self, who: str, line: str, where: str) -> Delivery:
+        """Type `/name text` in a channel; the answer in the ack is shown, a failed one as Slack says it."""
+        person, channel = self._both(who, where)
+        name, _, text = line.strip().partition(" ")
+        fields = payloads.command(
+            person,
+            channel,
+            name,
+            text.strip(),
+            response_url=self._urls.new(person.id, channel.id),
+            trigger_id=self._workspace.new_trigger(person.id),
+        )
+        delivery = await self._dispatch.form(fields)
+        if delivery.failure:
+            self._slackbot(person, channel, f'{name} failed with the error "{delivery.failure}"')
+        elif delivery.answer.get("text") or delivery.answer.get("blocks"):
+            url = ResponseUrl("", person.id, channel.id, 0)
+            try:
+                respond(self._workspace, url, Arguments(delivery.answer))
+            except SlackRefusal:
+                self._slackbot(person, channel, f'{name} failed with the error "invalid_command_response"')
+        return delivery
+
+    async def say(self, who: str, where: str, text: str, thread_ts: str | None = None) -> str:
+        """Post a message as this person, with Slack's own markup (`<@U0BOT> …`); gives its ts."""
+        person, channel = self._both(who, where)
+        first = self._workspace.find(channel.id, thread_ts) if thread_ts else None
+        if thread_ts and first is None:
+            raise NoSuchThing(f"no message {thread_ts}")
+        extra = {"parent_user_id": first.user} if first else {}
+        root = (first.thread_ts or first.ts) if first else None
+        text = limits.text(text, limits.MESSAGE_TEXT)
+        message = self._workspace.add_message(channel.id, person.id, text, None, thread_ts=root, extra=extra)
+        mentioned = re.search(rf"<@{BOT_USER}(\|[^>]*)?>", text) is not None
+        present = BOT_USER in channel.members
+        if channel.is_im and "message.im" in self.events:
+            await self._event(person, channel, payloads.said("message", person, channel, message))
+        if not channel.is_im and present and "message.channels" in self.events:
+            await self._event(person, channel, payloads.said("message", person, channel, message))
+        if not channel.is_im and present and mentioned and "app_mention" in self.events:
+            await self._event(person, channel, payloads.said("app_mention", person, channel, message))
+        return message.ts
+
+    async def open_home(self, who: str, tab: str = "home") -> Delivery | None:
+        """Look at the app: its Home tab, or its messages."""
+        person = self._workspace.person(who)
+        channel = self._workspace.channel(f"D{person.id[1:]}")
+        if "app_home_opened" not in self.events:
+            return None
+        home = self._workspace.homes.get(person.id)
+        ts = self._workspace.next_ts()
+        return await self._event(person, channel, payloads.home_opened(person, channel, tab, home, ts=ts))
+
+    async def click(
+        self, who: str, where: str, ts: str, action_id: str, *, block_id: str | None = None, value: object = None
+    ) -> Delivery:
+        """Use a control of a message: a button, or a menu with the `value` chosen."""
+        person, channel = self._both(who, where)
+        message = self._visible(channel, ts, person)
+        block, element = controls.find(message.blocks, action_id, block_id)
+        values = controls.values(message.blocks or [], {block["block_id"]: {action_id: value}} if value else {})
+        action = controls.used(block, element, value, at=self._workspace.next_ts())
+        return await self._dispatch.interaction(
+            payloads.message_actions(
+                person,
+                channel,
+                message,
+                action,
+                response_url=self._urls.new(person.id, channel.id, message),
+                trigger_id=self._workspace.new_trigger(person.id),
+                values=values,
+            )
+        )
+
+    async def click_view(
+        self,
+        who: str,
+        view_id: str,
+        action_id: str,
+        *,
+        block_id: str | None = None,
+        value: object = None,
+        entered: Mapping[str, Any] | None = None,
+    ) -> Delivery:
+        """Use a control of a modal or a Home tab; `entered` is what its inputs hold meanwhile."""
+        person = self._workspace.person(who)
+        view = self._view(person, view_id)
+        block, element = controls.find(view.content["blocks"], action_id, block_id)
+        chosen = {block["block_id"]: {action_id: value}} if value is not None else {}
+        view.values = controls.values(view.content["blocks"], {**(entered or {}), **chosen})
+        action = controls.used(block, element, value, at=self._workspace.next_ts())
+        inside = view.id if view.content["type"] == "modal" else None
+        trigger = self._workspace.new_trigger(person.id, inside)
+        payload = payloads.view_actions(person, view, action, trigger_id=trigger)
+        return await self._dispatch.interaction(payload)
+
+    async def submit(self, who: str, view_id: str, given: Mapping[str, Any]) -> Submission:
+        """Press a modal's submit button with these values; what is not given keeps its initial value."""
+        person = self._workspace.person(who)
+        view = self._view(person, view_id)
+        blocks = view.content["blocks"]
+        view.values = controls.values(blocks, given)
+        if faults := controls.faults(blocks, view.values):
+            views.troubled(self._workspace, view, errors=faults)
+            return Submission(None, faults)
+        trigger = self._workspace.new_trigger(person.id, view.id)
+        payload = payloads.view_submission(person, view, trigger_id=trigger)
+        delivery = await self._dispatch.interaction(payload)
+        return Submission(delivery, self._follow(view, delivery))
+
+    async def close(self, who: str, view_id: str, *, cleared: bool = False) -> Delivery | None:
+        """Close a modal (`cleared`: all of them); the app hears of it where it asked to."""
+        person = self._workspace.person(who)
+        view = self._view(person, view_id)
+        if cleared or view.content.get("clear_on_close"):
+            views.clear(self._workspace, person.id)
+            cleared = True
+        else:
+            views.pop(self._workspace, view)
+        if not view.content.get("notify_on_close"):
+            return None
+        return await self._dispatch.interaction(payloads.view_closed(person, view, cleared=cleared))
+
+    def _follow(self, view: View, delivery: Delivery) -> dict[str, str]:
+        """Do what `response_action` says; gives the errors to show."""
+        answer = delivery.answer
+        action = answer.get("response_action")
+        try:
+            if delivery.failure:
+                views.troubled(self._workspace, view, errors={}, trouble=TROUBLE)
+            elif action == "errors":
+                errors = {str(name): str(text) for name, text in dict(answer.get("errors", {})).items()}
+                if not errors or not errors.keys() <= view.values.keys():
+                    # An error for a block that is no input is shown nowhere: Slack says only this.
+                    views.troubled(self._workspace, view, errors={}, trouble=TROUBLE)
+                    return {}
+                views.troubled(self._workspace, view, errors=errors)
+                return errors
+            elif action == "update":
+                views.replace(self._workspace, view, limits.view(answer.get("view"), "modal"))
+            elif action == "push":
+                views.push(self._workspace, view.user, limits.view(answer.get("view"), "modal"))
+            elif action == "clear":
+                views.clear(self._workspace, view.user)
+            else:
+                views.pop(self._workspace, view)
+        except SlackRefusal:
+            views.troubled(self._workspace, view, errors={}, trouble=TROUBLE)
+        return {}
+
+    async def _event(self, person: Person, channel: Channel, event: dict[str, Any]) -> Delivery:
+        at = self._workspace.clock().timestamp()
+        return await self._dispatch.event(payloads.envelope(person, event, at=at, shared=channel.shared))
+
+    def _both(self, who: str, where: str) -> tuple[Person, Channel]:
+        person, channel = self._workspace.person(who), self._workspace.channel(where)
+        if person.id not in channel.members:
+            raise NoSuchThing(f"{person.name} is not in {channel.id}")
+        return person, channel
+
+    def _visible(self, channel: Channel, ts: str, person: Person) -> Message:
+        message = self._workspace.find(channel.id, ts)
+        if message is None or not message.seen_by(person.id):
+            raise NoSuchThing(f"no message {ts}")
+        return message
+
+    def _view(self, person: Person, view_id: str) -> View:
+        view = views.find(self._workspace, view_id)
+        if view is None or view.user != person.id:
+            raise NoSuchThing(f"no view {view_id}")
+        return view
+
+    def _slackbot(self, person: Person, channel: Channel, text: str) -> None:
+        self._workspace.add_message(channel.id, SLACKBOT, text, None, only_for=person.id)
