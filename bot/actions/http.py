@@ -29,9 +29,11 @@ class Http:
 
     def caller(self, method: str, url: str) -> Caller:
         """A caller for `url`, whose `{name}` places are filled with arguments, each as one path segment."""
-        in_path = {name for name in _names(url)}
+        in_path = set(_names(url))
 
         async def call(one: Call) -> ActionResult:
+            if any(_plain(one.arguments[name]) in {"", ".", ".."} for name in in_path):
+                return ActionResult(ok=False, text="A value in the address is empty or made of dots; nothing was done.")
             address = _address(url, in_path, one.arguments)
             rest = {name: value for name, value in one.arguments.items() if name not in in_path}
             in_query = method in {"GET", "HEAD", "DELETE"}
@@ -76,8 +78,8 @@ def _names(url: str) -> list[str]:
 
 
 def _address(url: str, in_path: set[str], arguments: Mapping[str, Any]) -> URL:
-    # Encoded by hand and passed as such: a value must stay one segment, dots, slashes and all.
-    filled = {name: quote(_plain(arguments[name]), safe="").replace(".", "%2E") for name in in_path}
+    # Encoded by hand and passed as such: a value must stay one segment, slashes and all.
+    filled = {name: quote(_plain(arguments[name]), safe="") for name in in_path}
     return URL(url.format_map(filled), encoded=True)
 
 
