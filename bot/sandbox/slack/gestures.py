@@ -57,13 +57,13 @@ class Gestures:
         )
         delivery = await self._dispatch.form(fields)
         if delivery.failure:
-            self._slackbot(person, channel, f'{name} failed with the error "{delivery.failure}"')
+            self.told_by_slackbot(who, where, f'{name} failed with the error "{delivery.failure}"')
         elif delivery.answer.get("text") or delivery.answer.get("blocks"):
             url = ResponseUrl("", person.id, channel.id, 0)
             try:
                 respond(self._workspace, url, Arguments(delivery.answer))
             except SlackRefusal:
-                self._slackbot(person, channel, f'{name} failed with the error "invalid_command_response"')
+                self.told_by_slackbot(who, where, f'{name} failed with the error "invalid_command_response"')
         return delivery
 
     async def say(self, who: str, where: str, text: str, thread_ts: str | None = None) -> str:
@@ -215,5 +215,15 @@ class Gestures:
             raise NoSuchThing(f"no view {view_id}")
         return view
 
-    def _slackbot(self, person: Person, channel: Channel, text: str) -> None:
+    def told_by_slackbot(self, who: str, where: str, text: str) -> None:
+        """Show this person an ephemeral that no app sent."""
+        person, channel = self._both(who, where)
         self._workspace.add_message(channel.id, SLACKBOT, text, None, only_for=person.id)
+
+    def dismiss(self, who: str, where: str, ts: str) -> None:
+        """Take an ephemeral off the screen, as its "Dismiss" does."""
+        person, channel = self._both(who, where)
+        message = self._visible(channel, ts, person)
+        if message.only_for != person.id:
+            raise NoSuchThing(f"no ephemeral {ts}")
+        self._workspace.change_message(message, deleted=True)
