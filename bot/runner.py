@@ -15,8 +15,8 @@ from bot.actions.arguments import check
 from bot.actions.model import Action, ActionResult, Call, digest_of
 from bot.actions.registry import Registry
 from bot.approvals.model import Approval, Origin, State
+from bot.approvals.ports import ApprovalStore
 from bot.approvals.service import ApprovalService
-from bot.approvals.store import MongoApprovalStore
 from bot.audit.writer import AuditWriter
 from bot.errors import ActionUnknown, AuditUnavailable, CountersignError
 from oauth import AccessToken, Clock, IdentityError, Principal, SlackUser
@@ -69,7 +69,7 @@ class Runner:
         people: People,
         audit: AuditWriter,
         approvals: ApprovalService,
-        store: MongoApprovalStore,
+        store: ApprovalStore,
         audience: str,
         clock: Clock,
     ) -> None:

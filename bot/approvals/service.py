@@ -11,8 +11,8 @@ import structlog
 
 from bot.actions.model import Action, digest_of
 from bot.approvals.model import Approval, CardPlace, Origin, State, Verdict
+from bot.approvals.ports import ApprovalStore
 from bot.approvals.states import Refused, decide
-from bot.approvals.store import MongoApprovalStore
 from bot.audit.writer import AuditWriter
 from bot.errors import AlreadyDecided, ApprovalUnknown
 from oauth import Clock, Principal, SlackUser
@@ -35,7 +35,7 @@ class Cards(Protocol):
 class ApprovalService:
     """Asks, decides, cancels. Execution is the runner's."""
 
-    def __init__(self, store: MongoApprovalStore, audit: AuditWriter, cards: Cards, clock: Clock) -> None:
+    def __init__(self, store: ApprovalStore, audit: AuditWriter, cards: Cards, clock: Clock) -> None:
         self._store = store
         self._audit = audit
         self._cards = cards

@@ -15,7 +15,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
-from bot.audit.store import MongoAuditStore
+from bot.audit.ports import AuditStore
 from oauth import Clock
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,7 @@ _ALGORITHMS = ["EdDSA", "Ed25519"]
 class Checkpoints:
     """Signs the heads that moved since the last round."""
 
-    def __init__(self, path: Path, audit_key: Mapping[str, Any], store: MongoAuditStore, clock: Clock) -> None:
+    def __init__(self, path: Path, audit_key: Mapping[str, Any], store: AuditStore, clock: Clock) -> None:
         self._path = path
         self._key = OKPKey.import_key(dict(audit_key))
         self._store = store

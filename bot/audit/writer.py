@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc.util import urlsafe_b64decode
 
 from bot.audit.chain import GENESIS, Entry, arguments_digest, linked
-from bot.audit.store import MongoAuditStore
+from bot.audit.ports import AuditStore
 from bot.errors import AuditUnavailable
 from oauth import Clock, Identity, Principal, SlackUser
 
@@ -23,7 +23,7 @@ _TRIES = 50
 class AuditWriter:
     """Appends to the chain of a workspace. Entries of one process queue up; those of other replicas are raced."""
 
-    def __init__(self, store: MongoAuditStore, audit_key: Mapping[str, Any], clock: Clock) -> None:
+    def __init__(self, store: AuditStore, audit_key: Mapping[str, Any], clock: Clock) -> None:
         """`audit_key` is the Ed25519 JWK; the key of the argument digests is derived from it (RFC 5869)."""
         self._store = store
         self._clock = clock
