@@ -27,6 +27,7 @@ from oauth.models import (
     SlackUser,
     Subject,
 )
+from oauth.ports import LinkStore
 from oauth.provider import Client, Provider
 from oauth.routes import Pages
 from oauth.store import MongoLinkStore
@@ -84,7 +85,7 @@ class IdentityRooms:
     broker: Broker
     provider: Provider
     pages: Pages
-    store: MongoLinkStore
+    store: LinkStore
 
     async def start(self) -> None:
         """Create indexes."""

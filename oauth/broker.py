@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 
 from oauth.errors import GrantDead, NotLinked, ProviderUnavailable, ScopeRefused, TokenInvalid
 from oauth.grants import Revoker
-from oauth.models import AccessToken, Clock, LinkEvent, LinkObserver, Principal
+from oauth.models import AccessToken, Clock, Link, LinkEvent, LinkObserver, Principal, SealedAccess
+from oauth.ports import LinkStore
 from oauth.provider import Provider
-from oauth.store import Link, MongoLinkStore, SealedAccess
 from oauth.vault import Vault
 from oauth.verify import Verifier
 
@@ -32,7 +32,7 @@ class Broker:
     def __init__(
         self,
         *,
-        store: MongoLinkStore,
+        store: LinkStore,
         vault: Vault,
         provider: Provider,
         verifier: Verifier,

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from oauth.errors import ProviderUnavailable, SealBroken
 from oauth.models import Clock, Identity, Subject
+from oauth.ports import LinkStore
 from oauth.provider import Provider
-from oauth.store import MongoLinkStore
 from oauth.vault import Vault
 
 _FIELD = "refresh"
@@ -39,7 +39,7 @@ class Grant:
 class Revoker:
     """Revokes refresh tokens. A provider that is down only delays it."""
 
-    def __init__(self, store: MongoLinkStore, vault: Vault, provider: Provider, clock: Clock) -> None:
+    def __init__(self, store: LinkStore, vault: Vault, provider: Provider, clock: Clock) -> None:
         self._store = store
         self._vault = vault
         self._provider = provider

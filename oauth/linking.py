@@ -39,8 +39,8 @@ from oauth.models import (
     SlackProfile,
     SlackUser,
 )
+from oauth.ports import LinkStore, Taken
 from oauth.provider import Provider
-from oauth.store import MongoLinkStore, Taken
 from oauth.tickets import Stage, Ticket
 from oauth.vault import Vault
 from oauth.verify import Verifier
@@ -72,7 +72,7 @@ class Linking:
     def __init__(
         self,
         *,
-        store: MongoLinkStore,
+        store: LinkStore,
         vault: Vault,
         provider: Provider,
         verifier: Verifier,

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 from oauth.errors import TokenInvalid
 from oauth.grants import Grant, Revoker
-from oauth.models import Clock, LinkEvent, LinkObserver, LinkVersion, Principal, SlackUser, Subject
-from oauth.store import Link, MongoLinkStore, Taken
+from oauth.models import Clock, Link, LinkEvent, LinkObserver, LinkVersion, Principal, SlackUser, Subject
+from oauth.ports import LinkStore, Taken
 from oauth.vault import Vault
 from oauth.verify import Logout
 
@@ -17,7 +17,7 @@ class Links:
     """The links of all workspaces. A link that has ended is gone here at once; the provider may hear of it later."""
 
     def __init__(
-        self, *, store: MongoLinkStore, vault: Vault, revoker: Revoker, observer: LinkObserver, clock: Clock
+        self, *, store: LinkStore, vault: Vault, revoker: Revoker, observer: LinkObserver, clock: Clock
     ) -> None:
         self._store = store
         self._vault = vault

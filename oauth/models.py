@@ -91,6 +91,29 @@ class AccessToken:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedAccess:
+    """An access token at rest."""
+
+    audience: str
+    scopes: frozenset[str]
+    sealed: str = field(repr=False)
+    issued_at: datetime
+    expires_at: datetime
+    jti: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link at rest. `generation` grows with each lease, so that a holder who lost it cannot save."""
+
+    principal: Principal
+    sealed_refresh: str = field(repr=False)
+    generation: int = 0
+    access: tuple[SealedAccess, ...] = ()
+    sid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LinkEvent:
     """Something that happened to a link or a token; `type` and `outcome` are the audit trail's words.
 

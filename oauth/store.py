@@ -6,7 +6,6 @@ Nothing else in this package knows the driver. All times are UTC; all secrets ar
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,42 +13,19 @@ from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from oauth.models import Identity, LinkVersion, Principal, SlackProfile, SlackUser, Subject
+from oauth.models import Identity, Link, LinkVersion, Principal, SlackUser, Subject
+from oauth.ports import Taken
+from oauth.records import (
+    SCHEMA,
+    Document,
+    access_document,
+    link_document,
+    link_of,
+    slack_of,
+    ticket_document,
+    ticket_of,
+)
 from oauth.tickets import Stage, Ticket
-
-Document = dict[str, Any]
-SCHEMA = 1
-
-
-@dataclass(frozen=True, slots=True)
-class SealedAccess:
-    """An access token at rest."""
-
-    audience: str
-    scopes: frozenset[str]
-    sealed: str = field(repr=False)
-    issued_at: datetime
-    expires_at: datetime
-    jti: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A link at rest. `generation` grows with each lease, so that a holder who lost it cannot save."""
-
-    principal: Principal
-    sealed_refresh: str = field(repr=False)
-    generation: int = 0
-    access: tuple[SealedAccess, ...] = ()
-    sid: str | None = None
-
-
-class Taken(Exception):
-    """The identity is linked to `holder` already."""
-
-    def __init__(self, holder: SlackUser) -> None:
-        self.holder = holder
-        super().__init__()
 
 
 class MongoLinkStore:
@@ -73,16 +49,16 @@ class MongoLinkStore:
     async def link(self, slack: SlackUser) -> Link | None:
         """The person's link; one read."""
         found = await self._links.find_one({"_id": slack.key})
-        return _link(found) if found else None
+        return link_of(found) if found else None
 
     async def holder(self, workspace: str, identity: Identity) -> SlackUser | None:
         """Who in the workspace is linked to this identity."""
         found = await self._links.find_one({"workspace": workspace, "iss": identity.iss, "sub": identity.sub})
-        return _slack(found) if found else None
+        return slack_of(found) if found else None
 
     async def put_link(self, link: Link) -> Link | None:
         """Store it in place of the person's former one, which is returned. Raises Taken."""
-        document = _link_document(link)
+        document = link_document(link)
         try:
             found = await self._links.find_one_and_replace(
                 {"_id": document["_id"]}, document, upsert=True, return_document=ReturnDocument.BEFORE
@@ -92,18 +68,18 @@ class MongoLinkStore:
             if holder is None or holder == link.principal.slack:
                 return await self.put_link(link)  # two first links of one person at once: the second replaces
             raise Taken(holder) from None
-        return _link(found) if found else None
+        return link_of(found) if found else None
 
     async def remove_link(self, slack: SlackUser, version: LinkVersion | None = None) -> Link | None:
         """Remove the link, of this version only if one is named, and return what it was."""
         query: Document = {"_id": slack.key} | ({"version": version} if version else {})
         found = await self._links.find_one_and_delete(query)
-        return _link(found) if found else None
+        return link_of(found) if found else None
 
     async def links(self, sub: Subject | None = None) -> AsyncIterator[Link]:
         """All links, or those of one subject."""
         async for found in self._links.find({"sub": sub} if sub else {}).sort("_id", 1):
-            yield _link(found)
+            yield link_of(found)
 
     async def lease(self, principal: Principal, owner: str, now: datetime, until: datetime) -> Link | None:
         """Take the right to refresh, unless somebody holds it; the link as it is then, its generation one up."""
@@ -116,7 +92,7 @@ class MongoLinkStore:
             {"$set": {"lease": {"owner": owner, "until": until}}, "$inc": {"generation": 1}},
             return_document=ReturnDocument.AFTER,
         )
-        return _link(found) if found else None
+        return link_of(found) if found else None
 
     async def release(self, principal: Principal, owner: str) -> None:
         """Give the lease back without a change."""
@@ -134,7 +110,7 @@ class MongoLinkStore:
             {
                 "$set": {
                     "refresh": link.sealed_refresh,
-                    "access": [_access_document(a) for a in link.access],
+                    "access": [access_document(a) for a in link.access],
                     "lease": None,
                 }
             },
@@ -145,11 +121,11 @@ class MongoLinkStore:
 
     async def put_ticket(self, ticket: Ticket) -> Ticket | None:
         """Make it the person's only ticket; returns the one that it supersedes."""
-        document = _ticket_document(ticket)
+        document = ticket_document(ticket)
         found = await self._tickets.find_one_and_replace(
             {"_id": ticket.slack.key}, document, upsert=True, return_document=ReturnDocument.BEFORE
         )
-        return _ticket(found) if found else None
+        return ticket_of(found) if found else None
 
     async def claim_ticket(self, ticket: Ticket, now: datetime) -> tuple[bool, Ticket | None]:
         """As `put_ticket`, but only where no live one is: (False, None) means that one is live."""
@@ -157,28 +133,28 @@ class MongoLinkStore:
         try:
             found = await self._tickets.find_one_and_replace(
                 {"_id": ticket.slack.key, **over},
-                _ticket_document(ticket),
+                ticket_document(ticket),
                 upsert=True,
                 return_document=ReturnDocument.BEFORE,
             )
         except DuplicateKeyError:
             return False, None
-        return True, _ticket(found) if found else None
+        return True, ticket_of(found) if found else None
 
     async def ticket(self, slack: SlackUser) -> Ticket | None:
         """The person's ticket, live or not."""
         found = await self._tickets.find_one({"_id": slack.key})
-        return _ticket(found) if found else None
+        return ticket_of(found) if found else None
 
     async def ticket_by_hash(self, value: str) -> Ticket | None:
         """The ticket whose hash this is."""
         found = await self._tickets.find_one({"hash": str(value)})
-        return _ticket(found) if found else None
+        return ticket_of(found) if found else None
 
     async def ticket_by_state(self, value: str) -> Ticket | None:
         """The ticket whose login is under way with this state."""
         found = await self._tickets.find_one({"state_hash": str(value)})
-        return _ticket(found) if found else None
+        return ticket_of(found) if found else None
 
     async def advance(
         self, ticket: Ticket, stages: set[Stage], changes: Mapping[str, Any], *, match: Mapping[str, Any] | None = None
@@ -189,7 +165,7 @@ class MongoLinkStore:
             {"$set": dict(changes)},
             return_document=ReturnDocument.BEFORE,
         )
-        return _ticket(found) if found else None
+        return ticket_of(found) if found else None
 
     async def count_guess(self, slack: SlackUser, most: int, now: datetime) -> Ticket | None:
         """Take one of `most` guesses; the ticket with that guess counted, or None if none is left."""
@@ -198,12 +174,12 @@ class MongoLinkStore:
             {"$inc": {"guesses": 1}},
             return_document=ReturnDocument.AFTER,
         )
-        return _ticket(found) if found else None
+        return ticket_of(found) if found else None
 
     async def over(self, now: datetime) -> AsyncIterator[Ticket]:
         """Tickets whose time is over while a grant still waits in them."""
         async for found in self._tickets.find({"expires_at": {"$lte": now}, "sealed_grant": {"$ne": None}}):
-            yield _ticket(found)
+            yield ticket_of(found)
 
     # revocations
 
@@ -226,75 +202,3 @@ class MongoLinkStore:
         except DuplicateKeyError:
             return False
         return True
-
-
-def _slack(found: Document) -> SlackUser:
-    return SlackUser(team=found["team"], user=found["user"], enterprise=found.get("enterprise"))
-
-
-def _slack_document(slack: SlackUser) -> Document:
-    return {"_id": slack.key, "workspace": slack.workspace, **asdict(slack)}
-
-
-def _link(found: Document) -> Link:
-    identity = Identity(
-        iss=found["iss"],
-        sub=Subject(found["sub"]),
-        email=found.get("email"),
-        name=found.get("name"),
-        org=found.get("org"),
-    )
-    principal = Principal(
-        slack=_slack(found),
-        identity=identity,
-        version=LinkVersion(found["version"]),
-        scopes=frozenset(found["scopes"]),
-        linked_at=found["linked_at"],
-    )
-    access = tuple(SealedAccess(**{**a, "scopes": frozenset(a["scopes"])}) for a in found.get("access", []))
-    return Link(principal, found["refresh"], found.get("generation", 0), access, found.get("sid"))
-
-
-def _link_document(link: Link) -> Document:
-    principal = link.principal
-    return {
-        **_slack_document(principal.slack),
-        **asdict(principal.identity),
-        "schema": SCHEMA,
-        "version": principal.version,
-        "scopes": sorted(principal.scopes),
-        "linked_at": principal.linked_at,
-        "refresh": link.sealed_refresh,
-        "generation": link.generation,
-        "access": [_access_document(a) for a in link.access],
-        "sid": link.sid,
-        "lease": None,
-    }
-
-
-def _access_document(access: SealedAccess) -> Document:
-    return {**asdict(access), "scopes": sorted(access.scopes)}
-
-
-def _ticket(found: Document) -> Ticket:
-    return Ticket(
-        slack=_slack(found),
-        profile=SlackProfile(**found["profile"]),
-        hash=found["hash"],
-        stage=Stage(found["stage"]),
-        created_at=found["created_at"],
-        expires_at=found["expires_at"],
-        browser_hash=found.get("browser_hash"),
-        state_hash=found.get("state_hash"),
-        sealed_login=found.get("sealed_login"),
-        sealed_grant=found.get("sealed_grant"),
-        sealed_code=found.get("sealed_code"),
-        sealed_waiting=found.get("sealed_waiting"),
-        guesses=found.get("guesses", 0),
-    )
-
-
-def _ticket_document(ticket: Ticket) -> Document:
-    fields = asdict(ticket)
-    del fields["slack"]
-    return {**_slack_document(ticket.slack), **fields, "stage": str(ticket.stage), "schema": SCHEMA}
