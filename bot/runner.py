@@ -4,43 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import structlog
 
 from bot.actions.arguments import check
-from bot.actions.model import Action, ActionResult, Call, digest_of
+from bot.actions.model import Action, ActionResult, Call, digest_of, inert
 from bot.actions.registry import Registry
+from bot.approvals.executions import End, Executions
 from bot.approvals.model import Approval, Origin, State
 from bot.approvals.ports import ApprovalStore
 from bot.approvals.service import ApprovalService
 from bot.audit.writer import AuditWriter
-from bot.errors import ActionUnknown, AuditUnavailable, CountersignError
-from oauth import AccessToken, Clock, IdentityError, Principal, SlackUser
+from bot.errors import ActionError, ActionUnknown, ArgumentsInvalid, AuditUnavailable, CountersignError
+from bot.ports import People, Tokens
+from bot.sweep import Sweep
+from oauth import Clock, IdentityError, Principal
+from oauth.errors import ScopeRefused
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=20)
-_BEAT = 5.0
-
-
-class Tokens(Protocol):
-    """Where tokens come from."""
-
-    async def token(
-        self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float = 0.0
-    ) -> AccessToken:
-        """A token for this person and these scopes."""
-
-
-class People(Protocol):
-    """Who is linked."""
-
-    async def principal(self, slack: SlackUser) -> Principal | None:
-        """The live link of a person."""
+_TRIES = 3  # what brought down this many replicas brings down the next one too
+_BROKE_OFF = "so it may or may not have been done. Look there before you ask again."
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,97 +60,111 @@ class Runner:
         store: ApprovalStore,
         audience: str,
         clock: Clock,
+        longest: float = 120.0,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """`longest` is how long one call may take, in seconds; `pause` is how this waits."""
         self._registry = registry
         self._tokens = tokens
         self._people = people
         self._audit = audit
         self._approvals = approvals
-        self._store = store
         self._audience = audience
-        self._clock = clock
+        self._longest = longest
+        self._executions = Executions(store, clock, pause)
+        self._sweep = Sweep(store, approvals, people, clock, self.resume, self._left_behind)
+        self._running: set[asyncio.Task[Any]] = set()
 
     async def run(self, principal: Principal, name: str, raw: Mapping[str, Any], origin: Origin) -> Finished | Waiting:
         """Check, then run or ask. Raises ActionUnknown, ArgumentsInvalid, IdentityError or AuditUnavailable."""
-        action = self._registry.get(name)
-        arguments = check(action, raw)
+        try:
+            action = self._registry.get(name)
+            arguments = check(action, raw)
+            if not action.scopes <= principal.scopes:
+                raise ScopeRefused(action.scopes - principal.scopes)
+        except (ActionError, ScopeRefused) as error:
+            # Values that are only missing are asked for in a form; all else is a refusal.
+            if not isinstance(error, ArgumentsInvalid) or error.problems:
+                known = None if isinstance(error, ActionUnknown) else name
+                await self._audit.append(
+                    "action.refused",
+                    "denied",
+                    slack=principal.slack,
+                    identity=principal.identity,
+                    reason=error.code,
+                    action=known,
+                    request=origin.request,
+                )
+            raise
         run = secrets.token_hex(16)
         if action.approval == "none":
-            return Finished(action.name, await self._execute(principal, action, arguments, run, request=origin.request))
+            work = self._execute(principal, action, arguments, run, request=origin.request)
+            return Finished(action.name, await self._to_its_end(work))
         return Waiting(await self._approvals.request(principal, action, arguments, run, origin))
 
     async def resume(self, approval: Approval) -> None:
         """Execute an approved request, once among all replicas, if all is still as it was agreed."""
-        mine = await self._store.move(
-            approval,
-            State.APPROVED,
-            State.EXECUTING,
-            now=self._clock(),
-            lease_until=self._clock() + LEASE,
-            audited_only=True,
-        )
-        if mine is None:
-            return
-        await self._carry_out(mine)
+        mine = await self._executions.begin(approval)
+        if mine is not None:
+            await self._to_its_end(self._carry_out(mine))
 
     async def sweep(self) -> None:
         """Pick up what a dead replica left, and say what is unsaid. For the periodic round of every replica."""
-        async for approval, lease_until in self._store.unsettled():
-            now = self._clock()
-            over = lease_until is None or lease_until <= now
-            decided_long_ago = approval.decided_at is not None and approval.decided_at + LEASE <= now
-            if approval.state is State.PENDING and approval.expires_at <= now:
-                await self._approvals.expire(approval)
-            elif approval.state is State.EXECUTING and over:
-                await self._left_behind(approval)
-            elif approval.state in {State.APPROVED, State.DENIED} and not approval.audited and decided_long_ago:
-                voter = await self._people.principal(approval.decider) if approval.decider else None
-                await self._approvals.write_verdict(approval, voter)
-            elif approval.state is State.APPROVED and approval.audited:
-                await self.resume(approval)
-            else:
-                await self._approvals.speak(approval)
+        await self._sweep()
+
+    async def close(self, seconds: float = 25.0) -> None:
+        """Wait for what is being executed and said."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=seconds)
+        await self._approvals.close()
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        # A call that has begun is not broken off because whoever waited for it went away: its outcome would be lost.
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits gets it; if nobody does, asyncio must not print it
 
     async def _carry_out(self, approval: Approval) -> None:
-        heart = asyncio.create_task(self._keep_alive(approval))
-        try:
-            state, text = await self._outcome(approval)
-        finally:
-            heart.cancel()
-        done = await self._store.move(
-            approval,
-            State.EXECUTING,
-            state,
-            now=self._clock(),
-            result=text,
-            reason=None if state is State.DONE else text,
-        )
-        if done is not None:
-            await self._approvals.speak(done)
+        async with self._executions.alive(approval):
+            ended = await self._executions.end(approval, await self._outcome(approval))
+        if ended is not None:
+            await self._approvals.speak(ended)
 
-    async def _outcome(self, approval: Approval) -> tuple[State, str]:
+    async def _outcome(self, approval: Approval) -> End:
         """How the execution of an approved request ends. Nothing escapes: people must be told."""
-        principal = await self._people.principal(approval.requester)
+        try:
+            principal = await self._people.principal(approval.requester)
+            if principal is None or principal.sub != approval.sub or principal.version != approval.link_version:
+                await self._refused(approval, "not_linked")
+                return End(State.CANCELLED, "The account was unlinked since, so nothing was done.", "not_linked")
+            action = self._unchanged(approval)
+            if action is None:
+                await self._refused(approval, "changed_since_asked")
+                text = "The action was changed since it was shown, so nothing was done. Ask again."
+                return End(State.CANCELLED, text, "changed_since_asked")
+            result = await self._execute(principal, action, approval.arguments, approval.run, approval=approval.id)
+        except (CountersignError, IdentityError) as error:
+            return End(State.FAILED, f"Nothing was done: {error.code.replace('_', ' ')}.", error.code)
+        except Exception as error:  # all that the call itself raises ends in its result, so this came before it
+            log.error("execution_failed", approval=approval.id, kind=type(error).__name__)
+            return End(State.FAILED, "Nothing was done: something in the bot failed. Ask again.", "internal")
+        state = State.UNKNOWN if result.unknown else State.DONE if result.ok else State.FAILED
+        return End(state, result.text, _reason(result))
+
+    def _unchanged(self, approval: Approval) -> Action | None:
+        """The action, if what would run is what was shown."""
         try:
             action = self._registry.get(approval.action)
-            changed = digest_of(action, approval.arguments) != approval.digest
         except ActionUnknown:
-            changed = True
-        if principal is None or principal.sub != approval.sub or principal.version != approval.link_version:
-            await self._refused(approval, "not_linked")
-            return State.CANCELLED, "The account was unlinked since, so nothing was done."
-        if changed:
-            await self._refused(approval, "changed_since_asked")
-            return State.CANCELLED, "The action was changed since it was shown, so nothing was done. Ask again."
-        try:
-            result = await self._execute(
-                principal, action, approval.arguments, approval.run, approval=approval.id, request=None
-            )
-        except (CountersignError, IdentityError) as error:
-            return State.FAILED, f"Nothing was done: {error.code.replace('_', ' ')}."
-        if result.unknown:
-            return State.UNKNOWN, result.text
-        return (State.DONE if result.ok else State.FAILED), result.text
+            return None
+        same = approval.readable and digest_of(action, approval.arguments) == approval.digest
+        return action if same else None
 
     async def _execute(
         self,
@@ -192,63 +194,48 @@ class Runner:
             raise
         await self._audit.append("action.started", "ok", token_jti=token.jti, **common)
         try:
-            result = await action.call(Call(principal, arguments, token, run))
+            async with asyncio.timeout(self._longest):
+                result = await action.call(Call(principal, arguments, token, run))
         except Exception as error:
             log.error("action_failed", action=action.name, kind=type(error).__name__)
-            text = "The action broke off, so it may or may not have been done. Look there before you ask again."
-            result = ActionResult(ok=False, text=text, unknown=True)
+            result = ActionResult(ok=False, text=f"The action broke off, {_BROKE_OFF}", unknown=True)
+        result = inert(result, token.value)
         outcome = "unknown" if result.unknown else "ok" if result.ok else "failed"
-        reason = None if result.ok else f"http_{result.status}" if result.status else "no_answer"
         try:
-            await self._audit.append("action.finished", outcome, reason=reason, token_jti=token.jti, **common)
-        except AuditUnavailable:
+            await self._audit.append("action.finished", outcome, reason=_reason(result), token_jti=token.jti, **common)
+        except Exception as error:
             # It ran, and its beginning is on record. The log keeps what the trail could not take.
-            log.error("audit_lost", action=action.name, run=run, outcome=outcome)
+            log.error("audit_lost", action=action.name, run=run, outcome=outcome, kind=type(error).__name__)
         return result
 
     async def _left_behind(self, approval: Approval) -> None:
         """A replica died in mid-call. Only what may be repeated is; the rest is said to be unknown."""
-        try:
-            again = self._registry.get(approval.action).idempotent
-        except ActionUnknown:
-            again = False
-        if again:
-            now = self._clock()
-            mine = await self._store.move(approval, State.EXECUTING, State.EXECUTING, now=now, lease_until=now + LEASE)
-            if mine is not None:
-                await self._carry_out(mine)
+        action = self._unchanged(approval)
+        if action is None or not action.idempotent or approval.tries >= _TRIES:
+            await self._approvals.interrupted(approval, f"The bot was stopped in mid-call, {_BROKE_OFF}")
             return
-        text = "The bot was stopped in mid-call, so it may or may not have been done. Look there before you ask again."
-        moved = await self._store.move(
-            approval, State.EXECUTING, State.UNKNOWN, now=self._clock(), result=text, reason="interrupted"
-        )
-        if moved is None:
-            return
-        await self._audit.append(
-            "action.finished",
-            "unknown",
-            slack=approval.requester,
-            reason="interrupted",
-            action=approval.action,
-            arguments=approval.arguments,
-            approval=approval.id,
-            run=approval.run,
-        )
-        await self._approvals.speak(moved)
+        mine = await self._executions.take_over(approval)
+        if mine is not None:
+            await self._to_its_end(self._carry_out(mine))
 
     async def _refused(self, approval: Approval, reason: str) -> None:
-        await self._audit.append(
-            "action.refused",
-            "denied",
-            slack=approval.requester,
-            reason=reason,
-            action=approval.action,
-            arguments=approval.arguments,
-            approval=approval.id,
-            run=approval.run,
-        )
+        try:
+            await self._audit.append(
+                "action.refused",
+                "denied",
+                slack=approval.requester,
+                sub=approval.sub,
+                reason=reason,
+                action=approval.action,
+                arguments=approval.arguments if approval.readable else None,
+                approval=approval.id,
+                run=approval.run,
+            )
+        except AuditUnavailable:
+            log.error("audit_lost", approval=approval.id, reason=reason)
 
-    async def _keep_alive(self, approval: Approval) -> None:
-        while True:
-            await asyncio.sleep(_BEAT)
-            await self._store.beat(approval, self._clock() + LEASE)
+
+def _reason(result: ActionResult) -> str | None:
+    if result.ok:
+        return None
+    return f"http_{result.status}" if result.status else "no_answer"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -34,6 +34,13 @@ class ActionResult:
     text: str
     status: int | None = None
     unknown: bool = False
+
+
+def inert(result: ActionResult, token: str, longest: int = 4_000) -> ActionResult:
+    """The result without the token, as text that can be stored and shown, no longer than that."""
+    text = result.text.replace(token, "[token]") if token else result.text
+    text = text.encode("utf-8", "replace").decode()  # half a surrogate pair can come out of JSON, and fits nowhere
+    return replace(result, text=text if len(text) <= longest else text[:longest] + "\n… (cut)")
 
 
 Caller = Callable[[Call], Awaitable[ActionResult]]

@@ -2,8 +2,10 @@
 
 pending ─┬─ approved ── executing ─┬─ done
          ├─ denied                 ├─ failed
-         ├─ expired                └─ unknown
-         └─ cancelled   (approved requests can be cancelled too, until they execute)
+         ├─ expired                ├─ unknown
+         └─ cancelled              └─ cancelled   (refused at the last look, before any call)
+
+An approved request can be cancelled too, until it executes.
 """
 
 from __future__ import annotations
@@ -65,7 +67,10 @@ class CardPlace:
 class Approval:
     """One request. `digest` is what was shown and agreed to; `run` is the call's `Idempotency-Key`.
 
-    `revision` grows with each change that people see; `told` says that the requester has the outcome.
+    `revision` grows with each change that people see; `told` says that the requester has the outcome. `audited` says
+    that the entry of the present state stands, `tries` how often execution began, `attempts` how often Slack did
+    not take what was to be said since the last change. What does not open (altered, moved, or its key is gone) has
+    `readable` false and no arguments, and never runs.
     """
 
     id: str
@@ -90,3 +95,6 @@ class Approval:
     result: str | None = field(default=None, repr=False)
     card: CardPlace | None = None
     told: bool = False
+    tries: int = 0
+    attempts: int = 0
+    readable: bool = True

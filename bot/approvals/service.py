@@ -1,50 +1,60 @@
-"""Requests and verdicts. What Slack shows follows from what is stored, by an outbox that every replica works on."""
+"""Requests and verdicts: each step is taken first, atomically, and owes an audit entry until that is written.
+
+What Slack shows follows from what is stored; `bot.approvals.outbox` sees to it.
+"""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from bot.actions.model import Action, digest_of
-from bot.approvals.model import Approval, CardPlace, Origin, State, Verdict
+from bot.approvals.model import Approval, Origin, State, Verdict
+from bot.approvals.outbox import Cards, Outbox
 from bot.approvals.ports import ApprovalStore
-from bot.approvals.states import Refused, decide
+from bot.approvals.states import OPEN, Refused, decide
 from bot.audit.writer import AuditWriter
-from bot.errors import AlreadyDecided, ApprovalUnknown
+from bot.errors import AlreadyDecided, ApprovalUnknown, AuditUnavailable, ChangedSinceAsked
 from oauth import Clock, Principal, SlackUser
+
+__all__ = ["ApprovalService", "Cards"]
 
 log = structlog.get_logger(__name__)
 
-_SPEAKING = timedelta(seconds=30)
-
-
-class Cards(Protocol):
-    """What people see of a request."""
-
-    async def show(self, approval: Approval) -> CardPlace:
-        """Post the card, or update it where `approval.card` says that it is."""
-
-    async def tell(self, approval: Approval) -> None:
-        """Tell the requester how it ended."""
+_WRITING = timedelta(seconds=20)
+_ENTRIES = {
+    State.APPROVED: ("approval.approved", "ok"),
+    State.DENIED: ("approval.denied", "denied"),
+    State.EXPIRED: ("approval.expired", "denied"),
+    State.CANCELLED: ("approval.cancelled", "denied"),
+    State.UNKNOWN: ("action.finished", "unknown"),
+}
 
 
 class ApprovalService:
     """Asks, decides, cancels. Execution is the runner's."""
 
-    def __init__(self, store: ApprovalStore, audit: AuditWriter, cards: Cards, clock: Clock) -> None:
+    def __init__(
+        self, store: ApprovalStore, audit: AuditWriter, cards: Cards, clock: Clock, *, patience: float = 10.0
+    ) -> None:
+        """`patience` is how long Slack may take for one thing to be said, in seconds."""
         self._store = store
         self._audit = audit
-        self._cards = cards
         self._clock = clock
+        self._outbox = Outbox(store, cards, clock, patience)
 
     async def request(
         self, principal: Principal, action: Action, arguments: Mapping[str, Any], run: str, origin: Origin
     ) -> Approval:
-        """Store a request, write it down and show its card. No token exists while a person decides."""
+        """Write a request down, store it and show its card. No token exists while a person decides.
+
+        Raises AuditUnavailable.
+        """
         now = self._clock()
         approval = Approval(
             id=secrets.token_hex(12),
@@ -60,6 +70,7 @@ class ApprovalService:
             origin=origin,
             created_at=now,
             expires_at=now + action.expires,
+            audited=True,
         )
         await self._audit.append(
             "approval.requested",
@@ -78,7 +89,11 @@ class ApprovalService:
         return approval
 
     async def decide(self, voter: Principal, id_: str, verdict: Verdict) -> Approval:
-        """Take a verdict, once. Raises ApprovalUnknown, NotYours, AlreadyDecided or ApprovalExpired."""
+        """Take a verdict, once. Raises ApprovalUnknown, NotYours, AlreadyDecided, ApprovalExpired or ChangedSinceAsked.
+
+        If it comes back with `audited` false, the trail could not take its entry: the verdict stands, but nothing
+        runs until the periodic round has written it.
+        """
         now = self._clock()
         approval = await self._store.get(voter.slack.workspace, id_)
         if approval is None:
@@ -86,52 +101,33 @@ class ApprovalService:
             raise ApprovalUnknown
         outcome = decide(approval, verdict, voter, now)
         if isinstance(outcome, Refused):
-            await self._refuse(voter, id_, outcome.why.code)
+            if isinstance(outcome.why, ChangedSinceAsked):
+                await self.cancel(approval, State.PENDING, outcome.why.code)
+            else:
+                await self._refuse(voter, id_, outcome.why.code)
             raise outcome.why
-        decided = await self._store.move(approval, State.PENDING, outcome.state, now=now, by=voter.slack)
+        decided = await self._store.move(
+            approval, State.PENDING, outcome.state, now=now, by=voter.slack, entry_until=now + _WRITING
+        )
         if decided is None:
             latest = await self._store.get(voter.slack.workspace, id_)
-            raise AlreadyDecided(latest.state.value if latest else "gone")
-        await self.write_verdict(decided, voter)
-        return decided
-
-    async def write_verdict(self, approval: Approval, voter: Principal | None) -> None:
-        """The entry of a verdict; until it stands, nothing is executed."""
-        approved = approval.state is not State.DENIED
-        await self._audit.append(
-            "approval.approved" if approved else "approval.denied",
-            "ok" if approved else "denied",
-            slack=approval.requester,
-            identity=voter.identity if voter else None,
-            action=approval.action,
-            arguments=approval.arguments,
-            scopes=approval.scopes,
-            approval=approval.id,
-            approver=voter,
-            run=approval.run,
-        )
-        await self._store.audited(approval)
+            late = AlreadyDecided(latest.state.value if latest else "gone")
+            await self._refuse(voter, id_, late.code)
+            raise late
+        return await self._recorded(decided, voter)
 
     async def cancel(self, approval: Approval, source: State, reason: str) -> Approval | None:
-        """End a request that may not go on."""
-        await self._audit.append(
-            "approval.cancelled",
-            "denied",
-            slack=approval.requester,
-            reason=reason,
-            action=approval.action,
-            approval=approval.id,
-            run=approval.run,
-        )
-        moved = await self._store.move(approval, source, State.CANCELLED, now=self._clock(), reason=reason)
-        if moved is not None:
-            await self.speak(moved)
-        return moved
+        """End a request that may not go on; None if it is not in `source`, or executes already."""
+        if source not in OPEN:
+            return None
+        return await self._end(approval, source, State.CANCELLED, reason)
 
     async def cancel_of(self, slack: SlackUser, reason: str) -> None:
-        """End all that a person has open."""
-        for approval in await self._store.open_of(slack):
-            await self.cancel(approval, approval.state, reason)
+        """End all that a person has open, also what is approved in the very moment."""
+        while found := await self._store.open_of(slack):
+            ended = [await self._cancel_either(approval, reason) for approval in found]
+            if not any(ended):
+                return
 
     async def open_of(self, slack: SlackUser) -> list[Approval]:
         """What a person has open."""
@@ -139,34 +135,82 @@ class ApprovalService:
 
     async def expire(self, approval: Approval) -> None:
         """The time to decide is over."""
-        await self._audit.append(
-            "approval.expired",
-            "denied",
-            slack=approval.requester,
-            action=approval.action,
-            approval=approval.id,
-            run=approval.run,
-        )
-        moved = await self._store.move(approval, State.PENDING, State.EXPIRED, now=self._clock(), reason="expired")
-        if moved is not None:
-            await self.speak(moved)
+        await self._end(approval, State.PENDING, State.EXPIRED, "expired")
+
+    async def interrupted(self, approval: Approval, text: str) -> None:
+        """Nobody keeps its execution alive, and it may not be repeated."""
+        await self._end(approval, State.EXECUTING, State.UNKNOWN, "interrupted", text)
+
+    async def complete(self, approval: Approval, voter: Principal | None = None) -> None:
+        """Write the entry that a replica owed when it went away. `voter` is the decider, if still linked."""
+        now = self._clock()
+        if not await self._store.claim_entry(approval, now, now + _WRITING):
+            return
+        type_, _ = _ENTRIES[approval.state]
+        if await self._audit.recorded(approval.requester, type_, approval.id):
+            await self._store.audited(approval)
+        else:
+            await self._recorded(approval, voter)
 
     async def speak(self, approval: Approval) -> None:
-        """Make Slack show what is stored. If Slack does not answer, the next round tries again."""
+        """Make Slack show what is stored. If Slack does not answer, a later round tries again."""
+        await self._outbox.speak(approval)
+
+    async def close(self) -> None:
+        """Wait for what is being said: a card that was posted and not noted down would be posted twice."""
+        await self._outbox.close()
+
+    async def _end(
+        self, approval: Approval, source: State, target: State, reason: str, result: str | None = None
+    ) -> Approval | None:
         now = self._clock()
-        current = await self._store.claim_outbox(approval, now, now + _SPEAKING)
-        if current is None:
-            return
-        card, told = current.card, current.told
+        moved = await self._store.move(
+            approval,
+            source,
+            target,
+            now=now,
+            reason=reason,
+            result=result,
+            entry_until=now + _WRITING,
+            lease_over=source is State.EXECUTING,
+        )
+        if moved is None:
+            return None
+        # To stop something may not depend on the trail: the entry is owed, and the round writes it.
+        recorded = await self._recorded(moved, None)
+        await self.speak(recorded)
+        return recorded
+
+    async def _cancel_either(self, approval: Approval, reason: str) -> Approval | None:
+        ended = await self.cancel(approval, approval.state, reason)
+        if ended is None and approval.state is State.PENDING:
+            ended = await self.cancel(approval, State.APPROVED, reason)
+        return ended
+
+    async def _recorded(self, approval: Approval, voter: Principal | None) -> Approval:
+        """The request with its entry written, or as it was if the trail cannot take it now."""
+        type_, outcome = _ENTRIES[approval.state]
+        decided = approval.state in {State.APPROVED, State.DENIED}
         try:
-            if card is None or card.shown != current.revision:
-                card = await self._cards.show(current)
-            if current.state.final and not told:
-                await self._cards.tell(current)
-                told = True
-        except Exception as error:  # Slack's refusals are many; none of them may end the request
-            log.warning("card_not_shown", approval=current.id, kind=type(error).__name__)
-        await self._store.said(current, card, told=told)
+            await self._audit.append(
+                type_,
+                outcome,
+                slack=approval.requester,
+                identity=voter.identity if voter else None,
+                sub=approval.sub,
+                reason=approval.reason,
+                action=approval.action,
+                arguments=approval.arguments if approval.readable else None,
+                scopes=approval.scopes,
+                approval=approval.id,
+                approver=(voter or approval.decider) if decided else None,
+                run=approval.run,
+            )
+        except AuditUnavailable:
+            log.error("entry_owed", approval=approval.id, state=str(approval.state))
+            return approval
+        await self._store.audited(approval)
+        return replace(approval, audited=True)
 
     async def _refuse(self, voter: Principal, id_: str, reason: str) -> None:
         await self._audit.append(

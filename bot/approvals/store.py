@@ -5,30 +5,22 @@ Arguments, result and answer address are sealed: they are the person's business 
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Protocol
 
+import structlog
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReturnDocument
 
-from bot.approvals.model import Approval, CardPlace, Origin, State
+from bot.approvals.model import Approval, CardPlace, State
+from bot.approvals.records import Document, Sealer, approval_of, document_of, key_of, sealed_result
+from bot.approvals.states import OPEN
 from oauth import SlackUser
 
-Document = dict[str, Any]
-SCHEMA = 1
+log = structlog.get_logger(__name__)
 
-
-class Sealer(Protocol):
-    """Seals for one field of one record."""
-
-    def seal(self, plain: bytes, *, record: str, name: str) -> str:
-        """The sealed form."""
-
-    def open(self, sealed: str, *, record: str, name: str) -> bytes:
-        """What was sealed."""
+_FINAL = [str(state) for state in State if state.final]
 
 
 class MongoApprovalStore:
@@ -41,17 +33,16 @@ class MongoApprovalStore:
     async def ensure_indexes(self) -> None:
         """Create what is missing."""
         await self._approvals.create_index([("workspace", 1), ("user", 1), ("state", 1)], name="person")
-        await self._approvals.create_index([("state", 1), ("expires_at", 1)], name="sweep")
-        await self._approvals.create_index([("settled", 1)], name="outbox")
+        await self._approvals.create_index([("settled", 1), ("created_at", 1)], name="unsettled")
 
     async def add(self, approval: Approval) -> None:
         """A new request."""
-        await self._approvals.insert_one(self._document(approval))
+        await self._approvals.insert_one(document_of(approval, self._sealer))
 
     async def get(self, workspace: str, id_: str) -> Approval | None:
         """A request of this workspace."""
         found = await self._approvals.find_one({"_id": f"{workspace}:{id_}"})
-        return self._approval(found) if found else None
+        return approval_of(found, self._sealer) if found else None
 
     async def move(
         self,
@@ -62,127 +53,115 @@ class MongoApprovalStore:
         now: datetime,
         by: SlackUser | None = None,
         reason: str | None = None,
-        lease_until: datetime | None = None,
         result: str | None = None,
+        entry_until: datetime | None = None,
+        lease_until: datetime | None = None,
+        lease_over: bool = False,
         audited_only: bool = False,
     ) -> Approval | None:
         """From `source` to `target`, if it still is there; the request as it is then."""
-        query: Document = {"_id": _key(approval), "state": str(source)}
+        query: Document = {"_id": key_of(approval), "state": str(source)}
         if source is State.PENDING and target in {State.APPROVED, State.DENIED}:
             query["expires_at"] = {"$gt": now}
+        if lease_over:
+            query |= _past("lease_until", now)
         if audited_only:
             query["audited"] = True
-        changes: Document = {"state": str(target), "settled": False, "lease_until": lease_until}
+        changes: Document = {
+            "state": str(target),
+            "settled": False,
+            "behind": True,
+            "lease_until": lease_until,
+            "quiet_until": None,
+            "attempts": 0,
+        }
         if by is not None:
-            changes |= {"decider": asdict(by), "decided_at": now, "audited": False}
+            changes |= {"decider": asdict(by), "decided_at": now}
+        if entry_until is not None:
+            changes |= {"audited": False, "entry_until": entry_until}
         if reason is not None:
             changes["reason"] = reason
         if result is not None:
-            changes["result"] = self._sealer.seal(result.encode(), record=_key(approval), name="result")
-        found = await self._approvals.find_one_and_update(
-            query, {"$set": changes, "$inc": {"revision": 1}}, return_document=ReturnDocument.AFTER
-        )
-        return self._approval(found) if found else None
+            changes["result"] = sealed_result(approval, result, self._sealer)
+        grown = {"revision": 1} | ({"tries": 1} if target is State.EXECUTING else {})
+        return await self._updated(query, {"$set": changes, "$inc": grown})
+
+    async def claim_entry(self, approval: Approval, now: datetime, until: datetime) -> bool:
+        """The right to write the entry that is owed, until then."""
+        query = {"_id": key_of(approval), "state": str(approval.state), "audited": False, **_past("entry_until", now)}
+        done = await self._approvals.update_one(query, {"$set": {"entry_until": until}})
+        return done.matched_count == 1
 
     async def audited(self, approval: Approval) -> None:
-        """The entry of the verdict is written; only now may it be executed."""
-        await self._approvals.update_one({"_id": _key(approval)}, {"$set": {"audited": True}})
+        """The entry of this state is written; one of another state would be somebody else's to write."""
+        query = {"_id": key_of(approval), "state": str(approval.state)}
+        await self._approvals.update_one(query, {"$set": {"audited": True}})
 
     async def beat(self, approval: Approval, until: datetime) -> None:
         """The executing process lives."""
-        query = {"_id": _key(approval), "state": str(State.EXECUTING)}
+        query = {"_id": key_of(approval), "state": str(State.EXECUTING)}
         await self._approvals.update_one(query, {"$set": {"lease_until": until}})
 
-    async def claim_outbox(self, approval: Approval, now: datetime, until: datetime) -> Approval | None:
-        """The right to speak to Slack about this request until then, if nobody has it; the request as it is."""
-        found = await self._approvals.find_one_and_update(
-            {"_id": _key(approval), "$or": [{"speaking_until": None}, {"speaking_until": {"$lte": now}}]},
-            {"$set": {"speaking_until": until}},
-            return_document=ReturnDocument.AFTER,
-        )
-        return self._approval(found) if found else None
+    async def claim_outbox(self, approval: Approval, speaker: str, now: datetime, until: datetime) -> Approval | None:
+        """The right to speak to Slack about this request until then, if nobody has it."""
+        query = {"_id": key_of(approval), "$and": [_past("speaking_until", now), _past("quiet_until", now)]}
+        return await self._updated(query, {"$set": {"speaking_until": until, "speaking_by": speaker}})
 
-    async def said(self, approval: Approval, card: CardPlace | None, *, told: bool) -> bool:
-        """Slack shows `card`, and the requester was told; whether nothing is left to say."""
-        settled = told and card is not None
-        query: Document = {"_id": _key(approval)}
-        changes: Document = {"card": asdict(card) if card else None, "told": told, "speaking_until": None}
-        await self._approvals.update_one(query, {"$set": changes})
+    async def said(
+        self,
+        approval: Approval,
+        speaker: str,
+        card: CardPlace | None,
+        *,
+        told: bool,
+        quiet_until: datetime | None = None,
+        settled: bool = False,
+    ) -> Approval | None:
+        """What people see now; ends the right to speak."""
+        query: Document = {"_id": key_of(approval)}
+        changes: Document = {
+            "card": asdict(card) if card else None,
+            "told": told,
+            "quiet_until": quiet_until,
+            "speaking_until": None,
+            "speaking_by": None,
+        }
+        update: Document = {"$set": changes}
+        if quiet_until is None:
+            changes["attempts"] = 0
+        else:
+            update["$inc"] = {"attempts": 1}
+        latest = await self._updated(query | {"speaking_by": speaker}, update)
+        if latest is None or latest.revision != approval.revision:
+            return latest
+        same = query | {"revision": approval.revision}
+        if card is not None and card.shown == approval.revision:
+            await self._approvals.update_one(same, {"$set": {"behind": False}})
         if settled:
-            final = {"$in": [str(state) for state in State if state.final]}
-            done = await self._approvals.update_one(
-                query | {"revision": approval.revision, "state": final}, {"$set": {"settled": True}}
+            await self._approvals.update_one(
+                same | {"state": {"$in": _FINAL}, "audited": True}, {"$set": {"settled": True}}
             )
-            settled = done.matched_count == 1
-        return settled
+        return latest
 
     async def open_of(self, slack: SlackUser) -> list[Approval]:
         """What a person has waiting or agreed and not yet begun."""
-        states = {"$in": [str(State.PENDING), str(State.APPROVED)]}
+        states = {"$in": sorted(str(state) for state in OPEN)}
         found = self._approvals.find({"workspace": slack.workspace, "user": slack.user, "state": states})
-        return [self._approval(one) async for one in found.sort("created_at", 1).limit(100)]
+        return [approval_of(one, self._sealer) async for one in found.sort("created_at", 1).limit(100)]
 
-    async def unsettled(self) -> AsyncIterator[tuple[Approval, datetime | None]]:
-        """What is not over, or not yet said, with the lease of its execution."""
-        async for found in self._approvals.find({"settled": False}).sort("created_at", 1):
-            yield self._approval(found), found.get("lease_until")
+    async def unsettled(self, now: datetime) -> AsyncIterator[tuple[Approval, datetime | None]]:
+        """Whatever may need a step. A record that cannot be read keeps no other from being seen to."""
+        quiet = {"state": str(State.PENDING), "behind": False, "expires_at": {"$gt": now}}
+        async for found in self._approvals.find({"settled": False, "$nor": [quiet]}).sort("created_at", 1):
+            try:
+                yield approval_of(found, self._sealer), found.get("lease_until")
+            except (KeyError, TypeError, ValueError) as error:
+                log.error("approval_unreadable", approval=str(found.get("_id")), kind=type(error).__name__)
 
-    def _document(self, approval: Approval) -> Document:
-        key = _key(approval)
-        private = {"arguments": dict(approval.arguments), "origin": asdict(approval.origin)}
-        return {
-            "_id": key,
-            "schema": SCHEMA,
-            "id": approval.id,
-            "workspace": approval.requester.workspace,
-            **asdict(approval.requester),
-            "sub": approval.sub,
-            "link_version": approval.link_version,
-            "action": approval.action,
-            "description": approval.description,
-            "private": self._sealer.seal(json.dumps(private).encode(), record=key, name="private"),
-            "scopes": sorted(approval.scopes),
-            "digest": approval.digest,
-            "run": approval.run,
-            "created_at": approval.created_at,
-            "expires_at": approval.expires_at,
-            "state": str(approval.state),
-            "revision": approval.revision,
-            "audited": approval.audited,
-            "told": approval.told,
-            "card": None,
-            "settled": False,
-        }
-
-    def _approval(self, found: Document) -> Approval:
-        key = found["_id"]
-        private = json.loads(self._sealer.open(found["private"], record=key, name="private"))
-        result = found.get("result")
-        return Approval(
-            id=found["id"],
-            requester=SlackUser(found["team"], found["user"], found.get("enterprise")),
-            sub=found["sub"],
-            link_version=found["link_version"],
-            action=found["action"],
-            description=found["description"],
-            arguments=private["arguments"],
-            scopes=frozenset(found["scopes"]),
-            digest=found["digest"],
-            run=found["run"],
-            origin=Origin(**private["origin"]),
-            created_at=found["created_at"],
-            expires_at=found["expires_at"],
-            state=State(found["state"]),
-            revision=found["revision"],
-            decider=SlackUser(**found["decider"]) if found.get("decider") else None,
-            decided_at=found.get("decided_at"),
-            reason=found.get("reason"),
-            audited=found.get("audited", False),
-            result=self._sealer.open(result, record=key, name="result").decode() if result else None,
-            card=CardPlace(**found["card"]) if found.get("card") else None,
-            told=found.get("told", False),
-        )
+    async def _updated(self, query: Document, update: Document) -> Approval | None:
+        found = await self._approvals.find_one_and_update(query, update, return_document=ReturnDocument.AFTER)
+        return approval_of(found, self._sealer) if found else None
 
 
-def _key(approval: Approval) -> str:
-    return f"{approval.requester.workspace}:{approval.id}"
+def _past(name: str, now: datetime) -> Document:
+    return {"$or": [{name: None}, {name: {"$lte": now}}]}

@@ -18,12 +18,15 @@ class AuditStore(Protocol):
         """Write entries of one chain in order; how many stand before somebody else took a place."""
 
     def entries(
-        self, *, chain: str | None = None, since: str | None = None, sub: str | None = None
+        self, *, chain: str | None = None, since: str | None = None, sub: str | None = None, from_seq: int = 0
     ) -> AsyncIterator[Entry]:
-        """Entries by chain and place. `since` is an RFC 3339 time in UTC, as `at` is."""
+        """Entries by chain and place, from that place on. `since` is an RFC 3339 time in UTC, as `at` is."""
 
     async def of_person(self, chain: str, user: str, most: int) -> list[Entry]:
         """A person's latest entries, newest first."""
+
+    async def recorded(self, chain: str, user: str, type_: str, approval: str) -> bool:
+        """Whether there is an entry of this type about this approval of a person."""
 
     async def chains(self) -> list[str]:
         """The names of all chains, sorted."""

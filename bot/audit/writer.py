@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
@@ -21,7 +21,11 @@ _TRIES = 50
 
 
 class AuditWriter:
-    """Appends to the chain of a workspace. Entries of one process queue up; those of other replicas are raced."""
+    """Appends to the chain of a workspace. Entries of one process queue up; those of other replicas are raced.
+
+    The last head is remembered, and gone on from, even where the database has lost it meanwhile: an entry that was
+    removed under a running process, or a database that was restored, then shows as a gap instead of being paved over.
+    """
 
     def __init__(self, store: AuditStore, audit_key: Mapping[str, Any], clock: Clock) -> None:
         """`audit_key` is the Ed25519 JWK; the key of the argument digests is derived from it (RFC 5869)."""
@@ -40,17 +44,21 @@ class AuditWriter:
         *,
         slack: SlackUser | None = None,
         identity: Identity | None = None,
+        sub: str | None = None,
         reason: str | None = None,
         action: str | None = None,
         arguments: Mapping[str, Any] | None = None,
         scopes: frozenset[str] | None = None,
         token_jti: str | None = None,
         approval: str | None = None,
-        approver: Principal | None = None,
+        approver: Principal | SlackUser | None = None,
         run: str | None = None,
         request: str | None = None,
     ) -> Entry:
-        """Write one entry and return it. Raises AuditUnavailable."""
+        """Write one entry and return it. `sub` is for where only that is known of an identity.
+
+        Raises AuditUnavailable.
+        """
         chain = slack.workspace if slack else "-"
         fields = {
             "chain": chain,
@@ -60,7 +68,7 @@ class AuditWriter:
             "reason": reason,
             "team": slack.team if slack else None,
             "user": slack.user if slack else None,
-            "sub": identity.sub if identity else None,
+            "sub": identity.sub if identity else sub,
             "org": identity.org if identity else None,
             "action": action,
             "arguments_digest": arguments_digest(arguments, self._digest_key) if arguments is not None else None,
@@ -73,6 +81,10 @@ class AuditWriter:
         }
         async with self._locks[chain]:
             return await self._appended(chain, fields)
+
+    async def recorded(self, slack: SlackUser, type_: str, approval: str) -> bool:
+        """Whether the person's chain has an entry of this type about this approval. Raises AuditUnavailable."""
+        return await self._store.recorded(slack.workspace, slack.user, type_, approval)
 
     async def _appended(self, chain: str, fields: Mapping[str, Any]) -> Entry:
         for _ in range(_TRIES):
@@ -91,10 +103,13 @@ class AuditWriter:
 
 
 def _rfc3339(at: datetime) -> str:
+    at = at.astimezone(UTC)
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
-def _approver(approver: Principal | None) -> dict[str, str] | None:
+def _approver(approver: Principal | SlackUser | None) -> dict[str, str] | None:
     if approver is None:
         return None
+    if isinstance(approver, SlackUser):  # not linked any more, so nobody vouches for more than this
+        return {"team": approver.team, "user": approver.user}
     return {"team": approver.slack.team, "user": approver.slack.user, "sub": approver.sub}

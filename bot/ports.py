@@ -1,0 +1,23 @@
+"""What the bot needs of the identity rooms."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from oauth import AccessToken, Principal, SlackUser
+
+
+class Tokens(Protocol):
+    """Where tokens come from."""
+
+    async def token(
+        self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float = 0.0
+    ) -> AccessToken:
+        """A token for this person and these scopes. Raises IdentityError."""
+
+
+class People(Protocol):
+    """Who is linked."""
+
+    async def principal(self, slack: SlackUser) -> Principal | None:
+        """The live link of a person."""
