@@ -1,0 +1,87 @@
+"""Things that go wrong on purpose: an endpoint refuses, its answer is lost, or it takes its time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from aiohttp import web
+
+Endpoint = Literal["discovery", "jwks", "authorize", "token", "revoke", "userinfo"]
+PATHS: dict[str, Endpoint] = {
+    "/.well-known/openid-configuration": "discovery",
+    "/.well-known/jwks.json": "jwks",
+    "/authorize": "authorize",
+    "/oauth/token": "token",
+    "/oauth/revoke": "revoke",
+    "/userinfo": "userinfo",
+}
+_ERRORS = {429: ("too_many_requests", "Global limit has been reached")}
+
+
+@dataclass(slots=True)
+class Fault:
+    """The next `times` requests are answered `status`, or, with `lost`, carried out and then not answered at all."""
+
+    endpoint: Endpoint
+    status: int = 503
+    times: int = 1
+    retry_after: int | None = None
+    error: str | None = None
+    lost: bool = False
+
+
+@dataclass(slots=True)
+class Hold:
+    """Requests to an endpoint wait here, before anything is done, until `release`."""
+
+    endpoint: Endpoint
+    arrived: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    _open: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def arrival(self) -> None:
+        """Wait until one more request has come."""
+        await self.arrived.acquire()
+
+    def release(self) -> None:
+        """Let them all go on."""
+        self._open.set()
+
+    async def wait(self) -> None:
+        """For the requests."""
+        self.arrived.release()
+        await self._open.wait()
+
+
+class Faults:
+    """What is to go wrong next, and a middleware that makes it so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Fault] = []
+        self.holds: list[Hold] = []
+
+    @web.middleware
+    async def middleware(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Carry out the first fault that fits."""
+        endpoint = PATHS.get(request.path)
+        for hold in [one for one in self.holds if one.endpoint == endpoint]:
+            await hold.wait()
+        fault = next((one for one in self.waiting if one.endpoint == endpoint), None)
+        if fault is None:
+            return await handler(request)
+        fault.times -= 1
+        if fault.times <= 0:
+            self.waiting.remove(fault)
+        if fault.lost:
+            await handler(request)
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        error, words = _ERRORS.get(fault.status, ("server_error", "Something went wrong"))
+        headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
+        body = {"error": fault.error or error, "error_description": words}
+        return web.json_response(body, status=fault.status, headers=headers)

@@ -1,0 +1,209 @@
+"""What the browser sees: `/authorize`, and the page on which somebody says who they are and agrees.
+
+There are no passwords: whoever opens the page may be anybody in it. All else is as strict as a real login.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import jinja2
+from aiohttp import web
+from yarl import URL
+
+from .authorize import NotForUs, SentBack, check
+from .model import IDENTITY_SCOPES, Asked, Code, Login, Person
+from .state import Tenant, hashed
+
+VISIT = "sandbox-tenant-visit"
+SESSION = "sandbox-tenant-session"
+_PAGES = Path(__file__).parent / "pages"
+_KNOWN_AS = {
+    "openid": "Know who you are",
+    "profile": "See your name and picture",
+    "email": "See your e-mail address",
+    "offline_access": "Keep this access while you are away",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoginPages:
+    """The handlers, bound to what they need."""
+
+    tenant: Tenant
+
+    def add_to(self, app: web.Application) -> None:
+        """Mount the routes."""
+        app.router.add_get("/authorize", self.authorize)
+        app.router.add_get("/u/login", self.show)
+        app.router.add_post("/u/login", self.decide)
+        app.router.add_get("/u/style.css", self.style)
+
+    async def authorize(self, request: web.Request) -> web.StreamResponse:
+        """`GET /authorize`: to the login page, or back with an error, or a page where nobody is to be trusted."""
+        organizations = frozenset(o for person in self.tenant.state.people.values() for o in person.organizations)
+        try:
+            asked = check(request.query, self.tenant.application, self.tenant.apis, organizations)
+        except NotForUs as refused:
+            return _refused(refused.title, refused.sentence, 403 if refused.title != "Missing client" else 400)
+        except SentBack as refused:
+            return self._back(
+                refused.redirect_uri, refused.state, error=refused.error, error_description=refused.description
+            )
+        visit = request.cookies.get(VISIT) or secrets.token_urlsafe(24)
+        expires = self.tenant.state.clock() + timedelta(seconds=self.tenant.state.lifetimes.login)
+        name = self.tenant.state.open_login(Login(asked, hashed(visit), expires))
+        response = web.Response(status=302, headers={"Location": f"/u/login?state={name}", "Cache-Control": "no-store"})
+        response.set_cookie(VISIT, visit, path="/", httponly=True, samesite="Lax")
+        return response
+
+    async def show(self, request: web.Request) -> web.StreamResponse:
+        """`GET /u/login`: the page. Changes nothing, however often it is fetched."""
+        name = request.query.get("state", "")
+        login = self._of_this_browser(request, name)
+        if login is None:
+            return _over()
+        asked = login.asked
+        return _page(
+            "login.html",
+            form_action=_origin(asked.redirect_uri),
+            application=self.tenant.application.name,
+            audience=asked.audience,
+            host=urlsplit(asked.redirect_uri).netloc,
+            people=list(self.tenant.state.people.values()),
+            chosen=self._foreseen(asked, request.cookies.get(SESSION)),
+            scopes=[s for s in asked.scopes if s not in IDENTITY_SCOPES],
+            identity=[_KNOWN_AS[s] for s in asked.scopes if s in IDENTITY_SCOPES],
+            organization=asked.organization,
+            with_mfa=asked.with_mfa,
+            name=name,
+            csrf=_csrf(request.cookies[VISIT], name),
+        )
+
+    async def decide(self, request: web.Request) -> web.StreamResponse:
+        """`POST /u/login`: back to the application, with a code or with a refusal."""
+        form = {name: value for name, value in (await request.post()).items() if isinstance(value, str)}
+        name = form.get("state", "")
+        login = self._of_this_browser(request, name)
+        if login is None:
+            return _over()
+        if not _own_form(request, form, name):
+            return _refused("The form was not sent from its page", "Go back to the application and begin again.", 403)
+        asked = login.asked
+        if form.get("action") == "cancel":
+            del self.tenant.state.logins[name]
+            return self._back(
+                asked.redirect_uri,
+                asked.state,
+                error="access_denied",
+                error_description="User did not authorize the request",
+            )
+        person = self.tenant.state.people.get(form.get("person", ""))
+        if form.get("action") != "accept" or person is None:
+            return _refused("Nobody was chosen", "Go back one page, choose a person, and accept or cancel.", 400)
+        del self.tenant.state.logins[name]
+        if asked.organization is not None and asked.organization not in person.organizations:
+            return self._back(
+                asked.redirect_uri,
+                asked.state,
+                error="access_denied",
+                error_description=f"user {person.sub} is not part of the {asked.organization} organization",
+            )
+        return await self._signed_in(request, asked, person)
+
+    async def style(self, _: web.Request) -> web.StreamResponse:
+        """The pages' style sheet."""
+        return web.FileResponse(_PAGES / "style.css", headers={"X-Content-Type-Options": "nosniff"})
+
+    async def _signed_in(self, request: web.Request, asked: Asked, person: Person) -> web.StreamResponse:
+        state, now = self.tenant.state, self.tenant.state.clock()
+        sid = state.session_of(request.cookies.get(SESSION), person)
+        expires = now + timedelta(seconds=state.lifetimes.code)
+        code = state.issue_code(Code(asked, person.id, sid, now, expires))
+        await state.save()
+        response = self._back(asked.redirect_uri, asked.state, code=code)
+        response.set_cookie(SESSION, sid, path="/", httponly=True, samesite="Lax")
+        return response
+
+    def _back(self, redirect_uri: str, state: str | None, **values: str) -> web.Response:
+        """A redirect to the application; with `iss` where the tenant is set to say it (RFC 9207)."""
+        if state is not None:
+            values["state"] = state
+        if self.tenant.issuer_in_response:
+            values["iss"] = self.tenant.issuer
+        address = URL(redirect_uri, encoded=True).extend_query(values)
+        headers = {"Location": str(address), "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        return web.Response(status=302, headers=headers)
+
+    def _of_this_browser(self, request: web.Request, name: str) -> Login | None:
+        login, visit = self.tenant.state.login(name), request.cookies.get(VISIT)
+        if login is None or not visit or not hmac.compare_digest(hashed(visit), login.visit):
+            return None
+        return login
+
+    def _foreseen(self, asked: Asked, sid: str | None) -> str | None:
+        """Whose mark is set when the page opens: the hinted person, else who was here last."""
+        hint = (asked.login_hint or "").strip().casefold()
+        for person in self.tenant.state.people.values():
+            if hint in {person.email.casefold(), person.sub.casefold()}:
+                return person.id
+        return self.tenant.state.sessions.get(sid or "")
+
+
+def _csrf(visit: str, name: str) -> str:
+    """Bound to this browser's cookie and this page; both are random, so a hash is enough."""
+    return hmac.new(visit.encode(), name.encode(), hashlib.sha256).hexdigest()
+
+
+def _own_form(request: web.Request, form: Mapping[str, str], name: str) -> bool:
+    origin = request.headers.get("Origin", "")
+    if origin and origin != f"{request.scheme}://{request.host}":
+        return False
+    return hmac.compare_digest(form.get("csrf", "").encode(), _csrf(request.cookies[VISIT], name).encode())
+
+
+def _origin(url: str) -> str:
+    return "{0.scheme}://{0.netloc}".format(urlsplit(url))
+
+
+def _over() -> web.Response:
+    return _refused(
+        "This login is over",
+        "It was finished, has expired, or was begun in another browser. Go back to the application and begin again.",
+        400,
+    )
+
+
+def _refused(title: str, sentence: str, status: int) -> web.Response:
+    return _page("refused.html", status, title=title, sentence=sentence)
+
+
+def _page(template: str, status: int = 200, form_action: str = "", **values: object) -> web.Response:
+    text = _templates().get_template(template).render(**values)
+    # A form's target is checked after the redirect too (CSP Level 3, form-action), so the application is named in it.
+    policy = (
+        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
+        f"form-action 'self' {form_action}".rstrip()
+    )
+    headers = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        # Not `no-referrer`: under that, browsers hide the form's origin, which is checked.
+        "Referrer-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }
+    return web.Response(text=text, content_type="text/html", status=status, headers=headers)
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(loader=jinja2.FileSystemLoader(_PAGES), autoescape=True, undefined=jinja2.StrictUndefined)

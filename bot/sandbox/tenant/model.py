@@ -1,0 +1,146 @@
+"""The nouns of the tenant: people, the application, and what ties one to the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
+ORGANIZATION = "org_sandbox"
+
+
+class Refusal(Exception):
+    """An error response of RFC 6749 section 5.2, with the status and the words that Auth0 gives it."""
+
+    def __init__(self, status: int, error: str, description: str) -> None:
+        self.status = status
+        self.error = error
+        self.description = description
+        super().__init__(f"{error}: {description}")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with an account. `id` is what the login page calls them, `sub` what tokens do."""
+
+    id: str
+    name: str
+    email: str
+    email_verified: bool = True
+    organizations: tuple[str, ...] = (ORGANIZATION,)
+
+    @property
+    def sub(self) -> str:
+        """As Auth0 names people of a database connection."""
+        return f"auth0|{self.id}"
+
+    @property
+    def initials(self) -> str:
+        """For the round mark beside the name."""
+        return "".join(word[0] for word in self.name.split()[:2]).upper()
+
+
+PEOPLE = (
+    Person("ada", "Ada Lindqvist", "ada@example.com"),
+    Person("bob", "Bob Okafor", "bob@example.com"),
+    Person("carol", "Carol Reyes", "carol@example.com"),
+    Person("dan", "Dan Whitfield", "dan@example.com", email_verified=False),
+    Person("mallory", "Mallory Vance", "mallory@elsewhere.example", organizations=()),
+)
+
+
+@dataclass(slots=True)
+class Application:
+    """The one client that is registered. With `key`, a public JWK, it must prove itself by private_key_jwt.
+
+    The addresses may be registered later: a bot on a free port knows its own only once it listens.
+    """
+
+    client_id: str
+    secret: str = field(repr=False)
+    name: str
+    redirect_uris: set[str]
+    logout_uris: set[str]
+    key: Mapping[str, Any] | None = None
+    backchannel_logout_uri: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """All in seconds. `reuse` is Auth0's reuse interval: how long a rotated refresh token still answers."""
+
+    access: int = 3_600
+    identity: int = 36_000
+    code: int = 60
+    login: int = 600
+    refresh: int = 2_592_000
+    idle: int = 1_296_000
+    reuse: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An authorization request that may be shown to a person (RFC 6749 section 4.1.1)."""
+
+    redirect_uri: str
+    state: str
+    nonce: str | None
+    challenge: str
+    audience: str
+    scopes: tuple[str, ...]
+    login_hint: str | None = None
+    organization: str | None = None
+    with_mfa: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A login page that somebody has open; `visit` is the hash of the cookie of the browser that has it."""
+
+    asked: Asked
+    visit: str
+    expires_at: datetime
+
+
+@dataclass(slots=True)
+class Code:
+    """An authorization code; once `used`, `family` is the grant that came of it, if one lasts."""
+
+    asked: Asked
+    person: str
+    sid: str
+    auth_time: datetime
+    expires_at: datetime
+    used: bool = False
+    family: str | None = None
+
+
+@dataclass(slots=True)
+class Family:
+    """A grant with its line of refresh tokens: hash of each, and when it was rotated (None: the live one)."""
+
+    id: str
+    person: str
+    audience: str
+    scopes: tuple[str, ...]
+    sid: str
+    auth_time: datetime
+    used_at: datetime
+    organization: str | None = None
+    tokens: dict[str, datetime | None] = field(default_factory=dict, repr=False)
+    ended: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A line of the tenant's log: which access token was given to whom, for what."""
+
+    at: datetime
+    grant_type: str
+    sub: str
+    audience: str
+    scopes: tuple[str, ...]
+    jti: str
+    family: str | None

@@ -1,0 +1,226 @@
+"""The tenant as one object: start it, point an application at it, and see what it has granted."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from oauth import Clock, utc_now
+
+from .authorize import MFA
+from .clients import ASSERTION_ALGORITHMS
+from .faults import Endpoint, Fault, Faults, Hold
+from .keys import ALGORITHM
+from .login import LoginPages
+from .logout import Logout
+from .model import IDENTITY_SCOPES, PEOPLE, Application, Family, Issued, Lifetimes, Person
+from .state import State, Tenant
+from .tokens import Tokens
+
+_BODY_LIMIT = 65_536
+_ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 – compared with, not bound to
+
+
+class SandboxTenant:
+    """An OpenID provider on this machine that answers as an Auth0 tenant does.
+
+    `data_dir` keeps `tenant.json`; `client_key` is a public JWK, with which private_key_jwt takes the place of the
+    secret; `other_apis` are further audiences whose tokens a refresh may ask for (Auth0's multi-resource refresh
+    tokens); all `…_seconds` are lifetimes, and `reuse_interval_seconds` is how long a rotated refresh token still
+    answers. `issuer_in_response` is Auth0's tenant setting for RFC 9207, off there too unless somebody sets it.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | str,
+        *,
+        client_id: str,
+        client_secret: str,
+        audience: str,
+        scopes: Sequence[str],
+        redirect_uris: Iterable[str] = (),
+        logout_uris: Iterable[str] = (),
+        backchannel_logout_uri: str | None = None,
+        client_name: str = "Countersign",
+        client_key: Mapping[str, Any] | None = None,
+        other_apis: Mapping[str, Sequence[str]] | None = None,
+        people: Sequence[Person] = PEOPLE,
+        access_seconds: int = 3_600,
+        refresh_seconds: int = 2_592_000,
+        idle_seconds: int = 1_296_000,
+        reuse_interval_seconds: int = 0,
+        issuer_in_response: bool = False,
+        clock: Clock = utc_now,
+    ) -> None:
+        application = Application(
+            client_id=client_id,
+            secret=client_secret,
+            name=client_name,
+            redirect_uris=set(redirect_uris),
+            logout_uris=set(logout_uris),
+            key=client_key,
+            backchannel_logout_uri=backchannel_logout_uri,
+        )
+        lifetimes = Lifetimes(
+            access=access_seconds, refresh=refresh_seconds, idle=idle_seconds, reuse=reuse_interval_seconds
+        )
+        apis = {name: tuple(of_api) for name, of_api in {**(other_apis or {}), audience: scopes}.items()}
+        self.state = State(Path(data_dir) / "tenant.json", tuple(people), lifetimes, clock)
+        self._tenant = Tenant(application, apis, self.state, issuer_in_response=issuer_in_response)
+        self._tokens = Tokens(self._tenant)
+        self._logout = Logout(self._tenant)
+        self._faults = Faults()
+        self._runner: web.AppRunner | None = None
+
+    # -- running
+
+    def app(self) -> web.Application:
+        """The aiohttp application with every route."""
+        app = web.Application(client_max_size=_BODY_LIMIT, middlewares=[self._faults.middleware])
+        LoginPages(self._tenant).add_to(app)
+        self._tokens.add_to(app)
+        self._logout.add_to(app)
+        app.router.add_get("/.well-known/openid-configuration", self._discovery)
+        app.router.add_get("/.well-known/jwks.json", self._jwks)
+        return app
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
+        """Listen, on a free port for 0; gives the address, without a trailing slash."""
+        if not self.state.signer.ready:
+            self.rotate_keys()
+        await self.state.save()
+        self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=2.0)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, host, port).start()
+        bound = self._runner.addresses[0][1]
+        shown = "127.0.0.1" if host in _ANYWHERE else host
+        address = f"http://{f'[{shown}]' if ':' in shown else shown}:{bound}"
+        self._tenant.issuer = f"{address}/"
+        return address
+
+    async def stop(self) -> None:
+        """Close, with the state written."""
+        for hold in self._faults.holds:
+            hold.release()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        await self.state.save()
+
+    @property
+    def issuer(self) -> str:
+        """As tokens say it: like Auth0's, it ends with a slash."""
+        return self._tenant.issuer
+
+    @property
+    def application(self) -> Application:
+        """The registered application; its addresses may be added to at any time."""
+        return self._tenant.application
+
+    # -- looking
+
+    @property
+    def grants(self) -> int:
+        """How often a code was brought to be exchanged, also in vain."""
+        return self._tokens.exchange_calls
+
+    @property
+    def refresh_calls(self) -> int:
+        """How often a refresh token was used, also in vain."""
+        return self._tokens.refresh_calls
+
+    @property
+    def revoke_calls(self) -> int:
+        """How often revocation was asked for."""
+        return self._tokens.revoke_calls
+
+    @property
+    def issued(self) -> deque[Issued]:
+        """The access tokens that were given out, oldest first, without the tokens themselves."""
+        return self.state.issued
+
+    def families(self, person: str | None = None, *, ended: bool = False) -> list[Family]:
+        """The grants that live, of everybody or of one person; with `ended` those that do not."""
+        found = [one for one in self.state.families.values() if self.state.live(one) != ended]
+        return [one for one in found if person is None or one.person == person]
+
+    # -- acting as the operator
+
+    async def logout(self, person: str) -> list[int]:
+        """End the person's sessions and tell the application; gives the statuses that it answered."""
+        return await self._logout.person(person)
+
+    async def revoke_grants(self, person: str) -> int:
+        """End all grants of a person, as an administrator does in the dashboard; gives how many."""
+        found = self.families(person)
+        for family in found:
+            self.state.end(family, "administrator")
+        await self.state.save()
+        return len(found)
+
+    def rotate_keys(self, *, keep_former: bool = True) -> str:
+        """Sign with a new key from now on; without `keep_former` what was signed before does not verify any more."""
+        kid = self.state.signer.rotate(keep_former=keep_former)
+        self.state.changed()
+        return kid
+
+    def fail(
+        self,
+        endpoint: Endpoint,
+        *,
+        status: int = 503,
+        times: int = 1,
+        retry_after: int | None = None,
+        error: str | None = None,
+        lost: bool = False,
+    ) -> None:
+        """Let the next requests to an endpoint go wrong; with `lost` they are carried out but not answered."""
+        self._faults.waiting.append(Fault(endpoint, status, times, retry_after, error, lost))
+
+    def hold(self, endpoint: Endpoint) -> Hold:
+        """Let requests to an endpoint wait until the hold is released."""
+        found = Hold(endpoint)
+        self._faults.holds.append(found)
+        return found
+
+    # -- metadata
+
+    async def _discovery(self, _: web.Request) -> web.Response:
+        """OpenID Connect Discovery section 3, with the members that Auth0 has and this tenant can keep."""
+        issuer = self.issuer
+        document: dict[str, Any] = {
+            "issuer": issuer,
+            "authorization_endpoint": f"{issuer}authorize",
+            "token_endpoint": f"{issuer}oauth/token",
+            "userinfo_endpoint": f"{issuer}userinfo",
+            "jwks_uri": f"{issuer}.well-known/jwks.json",
+            "revocation_endpoint": f"{issuer}oauth/revoke",
+            "scopes_supported": [*IDENTITY_SCOPES],
+            "response_types_supported": ["code"],
+            "code_challenge_methods_supported": ["S256"],
+            "response_modes_supported": ["query"],
+            "subject_types_supported": ["public"],
+            "acr_values_supported": [MFA],
+            "grant_types_supported": sorted(self._tokens.grants),
+            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+            "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
+            "claims_supported": [
+                *("aud", "auth_time", "email", "email_verified", "exp", "family_name", "given_name", "iat", "iss"),
+                *("name", "nickname", "picture", "sub"),
+            ],
+            "request_uri_parameter_supported": False,
+            "request_parameter_supported": False,
+            "id_token_signing_alg_values_supported": [ALGORITHM],
+            "backchannel_logout_supported": True,
+            "backchannel_logout_session_supported": True,
+        }
+        if self._tenant.issuer_in_response:
+            document["authorization_response_iss_parameter_supported"] = True
+        return web.json_response(document, headers={"Cache-Control": "public, max-age=15"})
+
+    async def _jwks(self, _: web.Request) -> web.Response:
+        return web.json_response(self.state.signer.published(), headers={"Cache-Control": "public, max-age=15"})
