@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bot import keyring
 from bot.errors import ConfigurationError
@@ -148,6 +148,16 @@ class Settings(BaseSettings):
         return problems
 
 
+class _Given(Settings):
+    """Settings from what is given alone: a demo must not pick up the database of the shell that it runs in."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
 def load(environment: Mapping[str, Any] | None = None) -> Settings:
     """Settings from `environment` (tests, the demo) or from the process.
 
@@ -172,6 +182,4 @@ def load(environment: Mapping[str, Any] | None = None) -> Settings:
 
 
 def _read(given: Mapping[str, Any] | None, overrides: Mapping[str, Any]) -> Settings:
-    if given is None:
-        return Settings(**overrides)
-    return Settings.model_validate({**given, **overrides})
+    return Settings(**overrides) if given is None else _Given(**{**given, **overrides})

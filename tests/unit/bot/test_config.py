@@ -83,3 +83,9 @@ def test_a_key_may_be_a_file(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_text(json.dumps(keyring.new_token_keys()))
     assert keyring.token_keys(SecretStr(str(path)), tmp_path) == json.loads(path.read_text())
+
+
+def test_given_settings_ignore_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings that are given as a mapping are all there is: the demo must not use the shell's database."""
+    monkeypatch.setenv("MONGODB_DATABASE", "somebody_elses")
+    assert load(GOOD).mongodb_database == "countersign"

@@ -1,0 +1,30 @@
+"""All actions of one bot: those of the file and those of Python modules."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from bot.actions import file
+from bot.actions.http import Http
+from bot.actions.model import Action
+from bot.actions.registry import Registry, marked
+from bot.errors import ConfigurationError
+
+
+def gather(path: Path | None, modules: Iterable[str], http: Http) -> Registry:
+    """The registry. Raises ConfigurationError, a line for each mistake."""
+    found: list[Action] = list(file.load(path, http)) if path else []
+    problems: list[str] = []
+    for name in modules:
+        try:
+            found += marked(importlib.import_module(name))
+        except Exception as error:  # whatever a module does when it is imported
+            problems.append(f"ACTIONS_MODULES: {name} cannot be imported ({type(error).__name__}).")
+    if not problems:
+        try:
+            return Registry(found)
+        except ValueError as error:
+            problems.append(f"ACTIONS_FILE, ACTIONS_MODULES: {error}. Rename one of them.")
+    raise ConfigurationError(problems)

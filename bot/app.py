@@ -1,0 +1,245 @@
+"""The composition root: every part is made here and given what it needs; tests call the same functions."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from bot import keyring
+from bot.actions.catalog import gather
+from bot.actions.http import Http
+from bot.approvals.service import ApprovalService
+from bot.approvals.store import MongoApprovalStore
+from bot.audit.checkpoints import Checkpoints
+from bot.audit.links import LinkTrail
+from bot.audit.store import MongoAuditStore
+from bot.audit.writer import AuditWriter
+from bot.config import Settings
+from bot.database import Database, opened
+from bot.errors import ConfigurationError
+from bot.health import Health
+from bot.runner import Runner
+from bot.tasks import Tasks
+from handlers.answering import Answering
+from handlers.approvals import ApprovalClicks, DirectCards
+from handlers.clicks import Clicks
+from handlers.commands import Commands
+from handlers.events import Events
+from handlers.gate import Gate
+from handlers.ingress import LARGEST, Ingress
+from handlers.invitations import Invitations
+from handlers.listening import bolt_app
+from handlers.notices import Notices
+from handlers.people import People
+from handlers.post import Post, client
+from handlers.requests import Requests
+from handlers.socket_mode import Socket, app_of
+from handlers.store import MongoDeliveryStore
+from handlers.workspace import Workspace
+from oauth import IdentityRooms, IdentitySettings, LinkObserver, Vault, utc_now
+from oauth import build as build_identity
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+_SWEEP, _REVOKE, _CHECKPOINT, _LEARN = 3.0, 30.0, 30.0, 5.0
+
+
+def vault(settings: Settings) -> Vault:
+    """What seals and opens. Raises ConfigurationError."""
+    return Vault(keyring.token_keys(settings.token_keys, settings.data_dir))
+
+
+def audit_writer(settings: Settings, database: Database, clock: Clock = utc_now) -> AuditWriter:
+    """The trail's writer."""
+    return AuditWriter(MongoAuditStore(database), keyring.audit_key(settings.audit_key, settings.data_dir), clock)
+
+
+def checkpoints(settings: Settings, database: Database, clock: Clock = utc_now) -> Checkpoints:
+    """The signed heads under `DATA_DIR`."""
+    key = keyring.audit_key(settings.audit_key, settings.data_dir)
+    return Checkpoints(settings.data_dir / "checkpoints.jsonl", key, MongoAuditStore(database), clock)
+
+
+def identity_rooms(
+    settings: Settings, database: Database, *, observer: LinkObserver, clock: Clock = utc_now
+) -> IdentityRooms:
+    """The identity package for these settings."""
+    known = IdentitySettings(
+        public_url=settings.public_url,
+        issuer=settings.issuer,
+        client_id=settings.auth0_client_id or "",
+        audience=settings.auth0_audience or "",
+        scopes=settings.auth0_scopes,
+        client_secret=settings.auth0_client_secret.get_secret_value() if settings.auth0_client_secret else None,
+        client_key=settings.auth0_client_key.get_secret_value() if settings.auth0_client_key else None,
+        organization=settings.auth0_organization,
+        proof=settings.link_proof,
+    )
+    return build_identity(known, database=database, vault=vault(settings), observer=observer, clock=clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """The bot, put together. `web` has every route; who serves it decides on address and port."""
+
+    web: web.Application
+    tasks: Tasks
+    workspace: Workspace
+    identity: IdentityRooms
+    runner: Runner
+    approvals: ApprovalService
+    checkpoints: Checkpoints
+    stores: tuple[MongoAuditStore, MongoApprovalStore, MongoDeliveryStore]
+    session: aiohttp.ClientSession
+    socket: Socket | None
+
+    async def start(self) -> None:
+        """Create indexes, learn who we are, begin the periodic rounds. Raises ConfigurationError."""
+        await self.identity.start()
+        for store in self.stores:
+            await store.ensure_indexes()
+        await self.workspace.learn()
+        if self.socket is not None:
+            try:
+                await self.socket.start()
+            except Exception as error:  # Slack's refusals and the network's are many
+                raise ConfigurationError(
+                    [f"SLACK_APP_TOKEN: Slack does not open a connection with it ({type(error).__name__})."]
+                ) from None
+        self.tasks.every(_LEARN, self.workspace.learn, "workspace")
+        self.tasks.every(_LEARN, self.identity.provider.metadata, "provider")
+        self.tasks.every(_SWEEP, self.runner.sweep, "approvals")
+        self.tasks.every(_REVOKE, self.identity.sweep, "revocations")
+        self.tasks.every(_CHECKPOINT, self.checkpoints.sign, "checkpoints")
+
+    async def stop(self) -> None:
+        """Finish what was acknowledged, then let go of everything."""
+        if self.socket is not None:
+            await self.socket.stop()
+        cancelled = await self.tasks.drain()
+        if cancelled:
+            log.warning("work_cut_off", tasks=cancelled)
+        await self.checkpoints.sign()
+        await self.identity.close()
+        await self.session.close()
+
+
+async def build(settings: Settings, database: Database, *, clock: Clock = utc_now) -> Bot:
+    """Put the bot together on a database. Raises ConfigurationError."""
+    tasks = Tasks()
+    slack = client(
+        settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else "", settings.slack_api_url
+    )
+    app_token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else None
+    workspace = Workspace(slack, app_of(app_token) if app_token else None)
+    post = Post(slack)
+
+    audit_store, deliveries = MongoAuditStore(database), MongoDeliveryStore(database)
+    audit = audit_writer(settings, database, clock)
+    events = LinkTrail(audit, tasks)
+    identity = identity_rooms(settings, database, observer=events, clock=clock)
+
+    # No cookies and no proxy of the environment: calls of different people share nothing but connections.
+    session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+    try:
+        registry = gather(settings.actions_file, settings.actions_modules, Http(session))
+    except ConfigurationError:
+        await session.close()
+        raise
+    approval_store = MongoApprovalStore(database, vault(settings))
+    approvals = ApprovalService(approval_store, audit, DirectCards(post, identity.links), clock)
+    runner = Runner(
+        registry=registry,
+        tokens=identity.broker,
+        people=identity.links,
+        audit=audit,
+        approvals=approvals,
+        store=approval_store,
+        audience=settings.auth0_audience or "",
+        clock=clock,
+    )
+
+    answering = Answering(tasks, post)
+    invitations = Invitations(identity.linking, People(slack, workspace), post, workspace)
+    requests = Requests(runner, registry, identity.links, invitations)
+    events.subscribe(Notices(post, approvals, requests, workspace).heard)
+
+    bolt = bolt_app(slack, workspace)
+    linking, links = identity.linking, identity.links
+    Commands(answering, requests, invitations, linking, links, approvals, audit_store, post, workspace).listen(bolt)
+    Clicks(answering, requests, linking, links, post).listen(bolt)
+    ApprovalClicks(answering, approvals, runner, links, invitations, tasks).listen(bolt)
+    Events(links, invitations, post, tasks).listen(bolt)
+
+    gate = Gate(
+        bolt=bolt,
+        workspace=workspace,
+        deliveries=deliveries,
+        audit=audit,
+        external=settings.external_users,
+        clock=clock,
+    )
+    app = web.Application(client_max_size=LARGEST, middlewares=[_guarded])
+    if settings.slack_signing_secret is not None and app_token is None:
+        ingress = Ingress(settings.slack_signing_secret.get_secret_value(), gate.admit, gate.unsigned, clock)
+        app.router.add_post("/slack/events", ingress.receive)
+    identity.pages.add_to(app)
+    socket = Socket(app_token, slack, gate) if app_token else None
+    signed = checkpoints(settings, database, clock)
+    Health(database, workspace, identity.provider, signed).add_to(app)
+    stores = (audit_store, approval_store, deliveries)
+    return Bot(app, tasks, workspace, identity, runner, approvals, signed, stores, session, socket)
+
+
+@web.middleware
+async def _guarded(request: web.Request, handler: Callable[[web.Request], object]) -> web.StreamResponse:
+    """An error that nobody expected is said by its type; texts of exceptions can hold payloads."""
+    try:
+        return await handler(request)  # type: ignore[misc, no-any-return]
+    except web.HTTPException:
+        raise
+    except Exception as error:
+        log.error("request_failed", method=request.method, kind=type(error).__name__)
+        return web.Response(status=503, text="This cannot be done just now. Please try again in a minute.\n")
+
+
+@asynccontextmanager
+async def serving(settings: Settings, database: Database, *, clock: Clock = utc_now) -> AsyncIterator[tuple[Bot, str]]:
+    """The bot while it listens; gives it and its own address. Raises ConfigurationError."""
+    bot = await build(settings, database, clock=clock)
+    runner = web.AppRunner(bot.web, access_log=None, handle_signals=False, shutdown_timeout=10.0)
+    try:
+        await bot.start()
+        await runner.setup()
+        site = web.TCPSite(runner, settings.host, settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConfigurationError(
+                [f"HOST, PORT: cannot listen on {settings.host}:{settings.port} ({error.strerror}). Choose another."]
+            ) from None
+        yield bot, f"http://{settings.host}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()  # no new requests; those under way are answered
+        await bot.stop()
+
+
+async def serve(settings: Settings) -> None:
+    """`countersign run`: until SIGTERM or SIGINT. Raises ConfigurationError."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with opened(settings) as database, serving(settings, database) as (_, address):
+        log.info("listening", address=address, public_url=settings.public_url)
+        await stop.wait()
+        log.info("stopping")

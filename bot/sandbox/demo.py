@@ -1,0 +1,176 @@
+"""`countersign demo`: the whole product on this machine, around the same bot that `countersign run` starts.
+
+Four addresses, one beside the other: the Slack workspace, the bot, the tenant, and the shop to act on. The bot gets
+settings and nothing else; it cannot tell these servers from the real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+import socket
+import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+
+from bot import config
+from bot.app import Bot, serving
+from bot.config import Settings
+from bot.database import opened
+from bot.errors import ConfigurationError
+from bot.sandbox.shop import SampleApi
+from bot.sandbox.slack import CommandHint, Completion, SandboxSlack
+from bot.sandbox.tenant import SandboxTenant
+
+HOST = "127.0.0.1"
+AUDIENCE = "https://shop.example.com"
+SCOPES = ("orders:read", "orders:refund")
+_SHOP_IN_FILE = "http://127.0.0.1:8302"
+
+AGENT = CommandHint(
+    "/agent",
+    "[link | run ACTION | status | help …]",
+    "What the agent may do for you, and what it did",
+    (
+        Completion("link", "", "Link your account"),
+        Completion("status", "", "Who you are here"),
+        Completion("actions", "", "What the agent may do"),
+        Completion("run list_orders", "", "See the orders of the shop"),
+        Completion("run show_order", "order_id=A-1001", "See one order"),
+        Completion("run refund_order", "order_id=A-1001 amount=500", "Refund an order; asks for your approval"),
+        Completion("approvals", "", "What waits for you"),
+        Completion("audit", "", "What was done under your name"),
+        Completion("code", "XXXX-XXXX", "The code from the login page"),
+        Completion("unlink", "", "Unlink your account"),
+        Completion("help", "", "All commands"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """Everything that runs; the addresses are without a trailing slash."""
+
+    slack: SandboxSlack
+    tenant: SandboxTenant
+    shop: SampleApi
+    bot: Bot
+    settings: Settings
+    shop_url: str
+
+    @property
+    def page(self) -> str:
+        """The workspace's page."""
+        return self.slack.url
+
+
+@asynccontextmanager
+async def running(data: Path, port: int = 0, **more: str) -> AsyncIterator[Demo]:
+    """The demo while it runs; `more` are further settings of the bot. Raises ConfigurationError.
+
+    The tenant's address is part of everybody's identity, so a start on other ports meets nobody linked.
+    """
+    ports = _free_ports(4) if port == 0 else range(port, port + 4)
+    slack_port, bot_port, tenant_port, shop_port = ports
+    public_url = f"http://{HOST}:{bot_port}"
+    signing_secret, bot_token, client_secret = (secrets.token_hex(16) for _ in range(3))
+    bot_token = f"xoxb-{bot_token}"
+    async with AsyncExitStack() as stack:
+        slack = SandboxSlack(
+            data / "slack",
+            signing_secret=signing_secret,
+            bot_token=bot_token,
+            events_url=f"{public_url}/slack/events",
+            commands=(AGENT,),
+        )
+        tenant = SandboxTenant(
+            data / "tenant",
+            client_id="countersign",
+            client_secret=client_secret,
+            audience=AUDIENCE,
+            scopes=SCOPES,
+            redirect_uris=(f"{public_url}/oauth/callback",),
+        )
+        for part, its_port in ((slack, slack_port), (tenant, tenant_port)):
+            stack.push_async_callback(part.stop)
+            await _started(part.start(HOST, its_port), its_port)
+        shop = SampleApi(data / "shop", issuer=tenant.issuer, audience=AUDIENCE)
+        stack.push_async_callback(shop.stop)
+        shop_url = await _started(shop.start(HOST, shop_port), shop_port)
+        settings = config.load(
+            {
+                "PUBLIC_URL": public_url,
+                "HOST": HOST,
+                "PORT": bot_port,
+                "SLACK_SIGNING_SECRET": signing_secret,
+                "SLACK_BOT_TOKEN": bot_token,
+                "SLACK_API_URL": slack.api_url,
+                "AUTH0_ISSUER": tenant.issuer,
+                "AUTH0_CLIENT_ID": "countersign",
+                "AUTH0_CLIENT_SECRET": client_secret,
+                "AUTH0_AUDIENCE": AUDIENCE,
+                "AUTH0_SCOPES": " ".join(SCOPES),
+                "DATA_DIR": str(data),
+                "ACTIONS_FILE": str(_actions_file(data, shop_url)),
+                **more,
+            }
+        )
+        database = await stack.enter_async_context(opened(settings))
+        bot, _ = await stack.enter_async_context(serving(settings, database))
+        yield Demo(slack, tenant, shop, bot, settings, shop_url)
+
+
+async def demo(*, port: int, data: Path, browser: bool) -> None:
+    """Run until Ctrl-C. Raises ConfigurationError."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(data, port) as started:
+        Console().print(
+            Panel(
+                f"Open [bold]{started.page}[/bold] and type [bold]/agent link[/bold].\n\n"
+                f"The shop that the agent acts on: {started.shop_url}\n"
+                f"The bot itself: {started.settings.public_url}\n"
+                f"Everything is kept under {data}. Ctrl-C ends it.",
+                title="Countersign demo",
+                expand=False,
+            )
+        )
+        if browser:
+            await asyncio.to_thread(webbrowser.open, started.page)
+        await stop.wait()
+
+
+async def _started(start: object, port: int) -> str:
+    try:
+        return str(await start)  # type: ignore[misc]
+    except OSError as error:
+        raise ConfigurationError(
+            [f"--port: port {port} is in use ({error.strerror}). Choose another, e.g. --port 8400."]
+        ) from None
+
+
+def _actions_file(data: Path, shop_url: str) -> Path:
+    text = (Path(__file__).parent / "actions.toml").read_text(encoding="utf-8")
+    path = data / "actions.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.replace(_SHOP_IN_FILE, shop_url), encoding="utf-8")
+    return path
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind((HOST, 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

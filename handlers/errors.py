@@ -1,0 +1,86 @@
+"""The only place where an error becomes words for people; codes are those of `bot.errors` and `oauth.errors`."""
+
+from __future__ import annotations
+
+import structlog
+
+from bot.errors import (
+    ActionUnknown,
+    AlreadyDecided,
+    ArgumentsInvalid,
+    CountersignError,
+)
+from handlers.inert import escaped
+from oauth import IdentityError
+from oauth.errors import CodeWrong
+
+log = structlog.get_logger(__name__)
+
+_GENERIC = "Something went wrong on our side, and nothing was done. Please try again in a minute."
+_SENTENCES = {
+    # linking
+    "no_code_pending": "Nobody has signed in through your login link yet. Open it first, or get a new one with `/agent "
+    "link`.",
+    "code_expired": "This code is no longer valid: too late, or too many guesses. `/agent link` starts anew.",
+    "identity_taken": "That account is linked to somebody else in this workspace. Nothing was linked; both of you "
+    "were told.",
+    "ticket_used": "This login was finished already. `/agent status` says how you are linked.",
+    "ticket_unknown": "This login is over. `/agent link` starts anew.",
+    # tokens
+    "not_linked": "You are not linked any more, so nothing was done. Link your account with `/agent link`.",
+    "grant_dead": "Your login is no longer valid at the identity provider, so nothing was done. Link again with "
+    "`/agent link`.",
+    "token_invalid": "The identity provider gave a token that cannot be trusted, so nothing was done. Tell who runs "
+    "the bot.",
+    "provider_unavailable": "The identity provider does not answer, so nothing was done. Please try again in a minute.",
+    "seal_broken": "Your stored login cannot be opened, so nothing was done. Link again with `/agent link`.",
+    "scope_refused": "Your login does not allow this. If it should, link again with `/agent link` and allow it there.",
+    # approvals
+    "approval_unknown": "There is no such request in this workspace.",
+    "not_yours": "Only the person who asked can decide this one.",
+    "approval_expired": "Too late: this request has expired, and nothing was done. Ask again if it is still wanted.",
+    "changed_since_asked": "The action was changed since it was shown, so nothing was done. Ask again.",
+    # the bot
+    "audit_unavailable": "The audit trail cannot be written just now, so nothing was done. Please try again in a "
+    "minute.",
+}
+_STATES = {
+    "approved": "It was approved already.",
+    "executing": "It was approved already and is running.",
+    "done": "It was approved already, and it is done.",
+    "failed": "It was approved already, and it failed.",
+    "unknown": "It was approved already; whether it was done is not known.",
+    "denied": "It was denied already.",
+    "expired": "It has expired.",
+    "cancelled": "It was cancelled.",
+}
+
+
+def words(error: Exception) -> str:
+    """What to tell the person, in mrkdwn, with the next step. Nothing of an unknown error is told; it is logged."""
+    match error:
+        case ActionUnknown():
+            near = ", ".join(f"`{escaped(name)}`" for name in error.near)
+            hint = f" Did you mean {near}?" if near else ""
+            return f"There is no action “{escaped(error.name[:64])}”.{hint} `/agent actions` lists them."
+        case ArgumentsInvalid():
+            return invalid(error)
+        case AlreadyDecided():
+            return _STATES.get(error.state, "It was decided already.")
+        case CodeWrong(left=0):
+            return "That was not the code, for the third time, so this login is void. `/agent link` starts anew."
+        case CodeWrong(left=left):
+            return f"That is not the code on the page. You have {left} {'try' if left == 1 else 'tries'} left."
+    if isinstance(error, CountersignError | IdentityError):
+        found = _SENTENCES.get(error.code)
+        if found is not None:
+            return found
+    log.error("unexpected", kind=type(error).__name__)
+    return _GENERIC
+
+
+def invalid(error: ArgumentsInvalid) -> str:
+    """A sentence for each value that does not fit."""
+    lines = [f"• `{escaped(name)}` {escaped(text)}" if name else escaped(text) for name, text in error.problems.items()]
+    lines += [f"• `{escaped(name)}` is missing." for name in error.missing]
+    return "\n".join(["Nothing was done yet:", *lines])

@@ -1,0 +1,123 @@
+"""The last door before the listeners: payloads of this app and workspace, each once, by people who may speak."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+import structlog
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_bolt.response import BoltResponse
+
+from bot.audit.writer import AuditWriter
+from bot.errors import AuditUnavailable
+from handlers.speaker import Kind, Speaker, source, speaker
+from handlers.workspace import Installation, Workspace
+from oauth import Clock
+
+log = structlog.get_logger(__name__)
+
+# What only reads needs no claim, and so no write before the answer.
+READ_ONLY = frozenset({"", "status", "actions", "approvals", "audit", "help"})
+_QUIET = timedelta(minutes=1)
+_OUTSIDERS = "Only members of this workspace can use the agent. Ask somebody who works here."
+
+
+class Deliveries(Protocol):
+    """Remembers what was delivered."""
+
+    async def first(self, workspace: str, claim: str, now: datetime) -> bool:
+        """Whether this delivery is seen for the first time."""
+
+
+class Gate:
+    """Both ways in lead through it, HTTP and Socket Mode."""
+
+    def __init__(
+        self,
+        *,
+        bolt: AsyncApp,
+        workspace: Workspace,
+        deliveries: Deliveries,
+        audit: AuditWriter,
+        external: Literal["deny", "allow"],
+        clock: Clock,
+    ) -> None:
+        self._bolt = bolt
+        self._workspace = workspace
+        self._deliveries = deliveries
+        self._audit = audit
+        self._external = external
+        self._clock = clock
+        self._said_at: datetime | None = None
+
+    async def admit(self, payload: dict[str, Any]) -> BoltResponse:
+        """The answer to a payload whose signature holds."""
+        installed = self._workspace.installed
+        if installed is None:
+            return BoltResponse(status=503, body="")
+        found = source(payload)
+        if _is_foreign(found.app, found.team, found.enterprise, installed):
+            # Nobody of ours has asked, so nothing is said; the trail keeps that it was tried.
+            await self._audit.append("action.refused", "denied", reason="foreign_origin", request=_short(found.claim))
+            return BoltResponse(status=200, body="")
+        who = speaker(payload, installed)
+        if who is None or _is_own(payload, installed):
+            return BoltResponse(status=200, body="")
+        if who.external and self._external == "deny":
+            return await self._turn_away(who, found.kind)
+        if found.claim and not _only_reads(payload):
+            key = f"{found.kind}:{found.claim}"
+            if not await self._deliveries.first(installed.person("").workspace, key, self._clock()):
+                return BoltResponse(status=200, body="")
+        request = AsyncBoltRequest(mode="socket_mode", body=payload, context={"speaker": who})
+        return await self._bolt.async_dispatch(request)
+
+    async def unsigned(self, reason: str) -> None:
+        """A request that Slack did not sign. One entry a minute: whoever can reach us could fill the trail."""
+        now = self._clock()
+        log.warning("request_refused", reason=reason)
+        if self._said_at is None or now - self._said_at >= _QUIET:
+            self._said_at = now
+            with suppress(AuditUnavailable):  # it is refused whether the trail takes it or not
+                await self._audit.append("action.refused", "denied", reason=reason)
+
+    async def _turn_away(self, who: Speaker, kind: Kind) -> BoltResponse:
+        await self._audit.append(
+            "action.refused", "denied", slack=who.slack, reason="external_user", request=_short(who.request)
+        )
+        text = (
+            "Only members of this workspace can use the agent. Ask somebody who works here."
+            if kind is Kind.COMMAND
+            else ""
+        )
+        return BoltResponse(status=200, body={"response_type": "ephemeral", "text": text} if text else "")
+
+
+def _is_foreign(app: str | None, team: str | None, enterprise: str | None, installed: Installation) -> bool:
+    if installed.app is not None and app != installed.app:
+        return True
+    # An organization-wide payload names no team; then its organization must be ours.
+    if team is None:
+        return enterprise is None or enterprise != installed.enterprise
+    return installed.is_foreign(team, enterprise)
+
+
+def _is_own(payload: Mapping[str, Any], installed: Installation) -> bool:
+    event = payload.get("event")
+    return isinstance(event, Mapping) and (bool(event.get("bot_id")) or event.get("user") == installed.bot_user)
+
+
+def _only_reads(payload: Mapping[str, Any]) -> bool:
+    text = payload.get("text")
+    if "command" not in payload or not isinstance(text, str):
+        return False
+    words = text.split(maxsplit=1)
+    return (words[0].lower() if words else "") in READ_ONLY
+
+
+def _short(value: str | None) -> str | None:
+    return value[:128] if value else None

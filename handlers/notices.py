@@ -1,0 +1,62 @@
+"""What people are told when something happened to their link, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+
+from bot.approvals.service import ApprovalService
+from handlers import cards
+from handlers.message import Message
+from handlers.post import Post
+from handlers.requests import Requests
+from handlers.workspace import Workspace
+from oauth import LinkEvent, SlackUser
+
+log = structlog.get_logger(__name__)
+
+# These are told by what takes the link's place, or by the answer to the command.
+_SILENT = {"relinked", "unlink"}
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Hears of link events after they took effect."""
+
+    post: Post
+    approvals: ApprovalService
+    requests: Requests
+    workspace: Workspace
+
+    async def heard(self, event: LinkEvent) -> None:
+        """One event."""
+        if event.slack is None:
+            return
+        if event.type == "link.completed":
+            await self._linked(event, event.slack)
+        elif event.type == "link.revoked":
+            await self._ended(event.slack, event.reason or "")
+        elif event.type == "link.refused" and event.other is not None:
+            await self._tell(event.slack, cards.identity_taken(for_holder=False))
+            await self._tell(event.other, cards.identity_taken(for_holder=True))
+
+    async def _linked(self, event: LinkEvent, slack: SlackUser) -> None:
+        if event.principal is None:
+            return
+        team = self.workspace.installed.team_name if self.workspace.installed else slack.team
+        await self._tell(slack, cards.linked_receipt(event.principal, team))
+        if event.waiting is not None:
+            await self._tell(slack, await self.requests.go_on(event.principal, event.waiting))
+
+    async def _ended(self, slack: SlackUser, reason: str) -> None:
+        # First what must not go on, then the words about it.
+        await self.approvals.cancel_of(slack, "unlinked")
+        if reason not in _SILENT:
+            await self._tell(slack, cards.link_ended(reason))
+
+    async def _tell(self, slack: SlackUser, message: Message) -> None:
+        try:
+            await self.post.dm(slack, message)
+        except Exception as error:  # a person who cannot be told must not keep the rest from happening
+            log.warning("notice_not_sent", kind=type(error).__name__)

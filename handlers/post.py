@@ -1,0 +1,83 @@
+"""What goes out to Slack: direct messages, cards and answers. Links are never unfurled, and nothing of a person's
+goes anywhere but to that person."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Any
+
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+
+from handlers.message import Message
+from oauth import SlackUser
+
+log = structlog.get_logger(__name__)
+
+_MOST_CHANNELS = 4096
+
+
+def client(token: str, base_url: str) -> AsyncWebClient:
+    """Slack's own client; it waits as told when it was too fast (docs.slack.dev, "Rate limits")."""
+    web = AsyncWebClient(token=token, base_url=base_url, timeout=10)
+    web.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
+    return web
+
+
+class Post:
+    """Sends messages. Raises SlackApiError, or what the network raises, where Slack does not take one."""
+
+    def __init__(self, web: AsyncWebClient) -> None:
+        self._web = web
+        self._channels: OrderedDict[str, str] = OrderedDict()
+
+    async def dm(self, slack: SlackUser, message: Message) -> tuple[str, str]:
+        """A direct message; its channel and ts."""
+        return await self.say(await self._dm_of(slack), message)
+
+    async def say(self, channel: str, message: Message, thread: str | None = None) -> tuple[str, str]:
+        """A message in a channel or a thread; its channel and ts."""
+        sent: Any = await self._web.chat_postMessage(
+            channel=channel, thread_ts=thread, unfurl_links=False, unfurl_media=False, **message.as_slack()
+        )
+        return sent["channel"], sent["ts"]
+
+    async def change(self, channel: str, ts: str, message: Message) -> None:
+        """Put `message` in the place of one that was sent."""
+        await self._web.chat_update(channel=channel, ts=ts, text=message.text, blocks=list(message.blocks))
+
+    async def answer(self, response_url: str, message: Message) -> bool:
+        """An answer that only the person sees; False where Slack does not take it (five uses, thirty minutes)."""
+        hook = AsyncWebhookClient(response_url, timeout=10)
+        try:
+            sent = await hook.send_dict({"response_type": "ephemeral", "replace_original": False, **message.as_slack()})
+        except Exception as error:  # an answer that cannot be given must not end what gave it
+            log.warning("answer_not_given", kind=type(error).__name__)
+            return False
+        if sent.status_code != 200:
+            log.warning("answer_not_given", status=sent.status_code)
+        return sent.status_code == 200
+
+    async def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
+        """Open a modal; False where Slack does not, e.g. because the trigger's three seconds are over."""
+        try:
+            await self._web.views_open(trigger_id=trigger, view=view)
+        except SlackApiError as refusal:
+            log.warning("view_not_opened", error=refusal.response.get("error"))
+            return False
+        except Exception as error:  # the network; the caller has another way to ask
+            log.warning("view_not_opened", kind=type(error).__name__)
+            return False
+        return True
+
+    async def _dm_of(self, slack: SlackUser) -> str:
+        known = self._channels.get(slack.key)
+        if known is None:
+            opened: Any = await self._web.conversations_open(users=slack.user)
+            known = self._channels[slack.key] = opened["channel"]["id"]
+            if len(self._channels) > _MOST_CHANNELS:
+                self._channels.popitem(last=False)
+        return known

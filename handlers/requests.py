@@ -1,0 +1,53 @@
+"""A person asks for an action: from a command, from a form, or again after they have linked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bot.actions.registry import Registry
+from bot.approvals.model import Origin
+from bot.runner import Finished, Runner
+from handlers import cards
+from handlers.errors import words
+from handlers.invitations import Invitations
+from handlers.message import Message
+from handlers.speaker import Speaker
+from oauth import Links, Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Hands what people ask for to the runner, as the person who asks."""
+
+    runner: Runner
+    registry: Registry
+    links: Links
+    invitations: Invitations
+
+    async def ask(self, who: Speaker, name: str, raw: Mapping[str, Any]) -> Message:
+        """Run it, ask for approval, or send a login link first. Raises what the runner raises."""
+        principal = await self.links.principal(who.slack)
+        if principal is None:
+            return await self.invitations.invite(who, waiting=json.dumps({"action": name, "arguments": dict(raw)}))
+        return await self._run(principal, name, raw, _origin(who))
+
+    async def go_on(self, principal: Principal, waiting: str) -> Message:
+        """What a person had asked before they were linked."""
+        asked = json.loads(waiting)
+        try:
+            return await self._run(principal, asked["action"], asked["arguments"], Origin())
+        except Exception as error:
+            return cards.note(words(error))
+
+    async def _run(self, principal: Principal, name: str, raw: Mapping[str, Any], origin: Origin) -> Message:
+        outcome = await self.runner.run(principal, name, raw, origin)
+        if isinstance(outcome, Finished):
+            return cards.result_card(outcome.action, outcome.result)
+        return cards.waiting_note(outcome.approval)
+
+
+def _origin(who: Speaker) -> Origin:
+    return Origin(channel=who.channel, response_url=who.response_url, request=who.request)

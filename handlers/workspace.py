@@ -1,0 +1,87 @@
+"""The workspace in which the bot is installed, learnt from Slack at start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import ConfigurationError
+from oauth import SlackUser
+
+log = structlog.get_logger(__name__)
+
+_WRONG_TOKEN = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "no_permission"}
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Where we are installed. `app` is None where Slack does not tell, and then payloads are not compared with it."""
+
+    team: str
+    team_name: str
+    bot_user: str | None
+    bot: str | None
+    app: str | None
+    enterprise: str | None = None
+
+    def person(self, user: str) -> SlackUser:
+        """Somebody of this workspace."""
+        return SlackUser(self.team, user, self.enterprise)
+
+    def is_foreign(self, team: str | None, enterprise: str | None) -> bool:
+        """Whether a person or a payload of this team belongs elsewhere; no team at all says nothing of a person."""
+        if team is None or team == self.team:
+            return False
+        return self.enterprise is None or self.enterprise not in {team, enterprise}
+
+
+class Workspace:
+    """What is known of the installation; `installed` is None until Slack has answered."""
+
+    def __init__(self, client: AsyncWebClient, app: str | None = None) -> None:
+        """`app` is the app's id where the settings tell it, as an app-level token does."""
+        self._client = client
+        self._app = app
+        self.installed: Installation | None = None
+
+    async def learn(self) -> None:
+        """Ask Slack who we are (auth.test, bots.info), unless that is known.
+
+        Raises ConfigurationError where the token is wrong. Where Slack does not answer, the next round asks again.
+        """
+        if self.installed is not None:
+            return
+        try:
+            found: Any = (await self._client.auth_test()).data
+        except SlackApiError as refusal:
+            error = str(refusal.response.get("error"))
+            if error in _WRONG_TOKEN:
+                raise ConfigurationError(
+                    [f"SLACK_BOT_TOKEN: Slack does not accept it ({error}). Copy it anew from the app's settings."]
+                ) from None
+            log.warning("slack_away", error=error)
+            return
+        except Exception as error:  # whatever the network does; the next round tries again
+            log.warning("slack_away", kind=type(error).__name__)
+            return
+        self.installed = Installation(
+            team=found["team_id"],
+            team_name=found.get("team") or found["team_id"],
+            bot_user=found.get("user_id"),
+            bot=found.get("bot_id"),
+            app=self._app or found.get("app_id") or await self._app_of(found.get("bot_id")),
+            enterprise=found.get("enterprise_id") or None,
+        )
+
+    async def _app_of(self, bot: str | None) -> str | None:
+        try:
+            found: Any = (await self._client.bots_info(bot=bot)).data
+        except Exception as error:  # an answer that is nice to have: the signature already names the app
+            log.warning("app_id_unknown", kind=type(error).__name__)
+            return None
+        app = found.get("bot", {}).get("app_id")
+        return app if isinstance(app, str) else None
