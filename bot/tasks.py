@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 log = structlog.get_logger(__name__)
 
 Work = Coroutine[Any, Any, object]
+Result = TypeVar("Result")
 
 
 class Tasks:
     """A set of running tasks that can be drained. A failure is logged by its type, never lost silently."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[object]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     def __len__(self) -> int:
         return len(self._running)
 
-    def spawn(self, work: Work, name: str) -> asyncio.Task[object]:
+    def spawn(self, work: Coroutine[Any, Any, Result], name: str) -> asyncio.Task[Result]:
         """Start `work` now; it is awaited at shutdown."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._running.add(task)
@@ -68,7 +69,7 @@ class Tasks:
             await asyncio.wait(late, timeout=1.0)
         return len(late)
 
-    def _finished(self, task: asyncio.Task[object]) -> None:
+    def _finished(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)
         if task.cancelled():
             return

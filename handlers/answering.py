@@ -70,7 +70,7 @@ class Answering:
             except Exception as error:
                 return cards.note(words(error))
 
-        return self.tasks.spawn(guarded(), name)  # type: ignore[return-value]
+        return self.tasks.spawn(guarded(), name)
 
     async def _wait(self, task: asyncio.Task[Message | None]) -> None:
         await asyncio.wait({task}, timeout=self.patience)

@@ -18,10 +18,10 @@ log = structlog.get_logger(__name__)
 def bolt_app(web: AsyncWebClient, workspace: Workspace) -> AsyncApp:
     """An app without listeners. It asks Slack nothing of its own accord: `auth.test` was asked at start."""
 
-    async def authorize() -> AuthorizeResult | None:
+    async def authorize() -> AuthorizeResult:
         installed = workspace.installed
-        if installed is None:
-            return None
+        if installed is None:  # the gate lets nothing through before that
+            raise LookupError("the workspace is not known yet")
         return AuthorizeResult(
             enterprise_id=installed.enterprise,
             team_id=installed.team,

@@ -47,7 +47,8 @@ class People:
             return plain
         if user.get("deleted") or user.get("is_bot"):
             raise NoPerson
-        about = user.get("profile") if isinstance(user.get("profile"), dict) else {}
+        found = user.get("profile")
+        about = found if isinstance(found, dict) else {}
         name = about.get("real_name") or user.get("real_name") or user.get("name") or plain.user_name
         email = about.get("email") if user.get("is_email_confirmed") is True else None
         return SlackProfile(team, str(name)[:200], str(email)[:320] if email else None)

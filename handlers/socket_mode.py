@@ -36,17 +36,12 @@ class Socket:
         """Connect. Raises what the network or Slack raises."""
         self._client = SocketModeClient(self._app_token, web_client=self._web)
         self._client.socket_mode_request_listeners.append(self._heard)
-        await self._client.connect()
+        await self._client.connect()  # type: ignore[no-untyped-call]
 
     async def stop(self) -> None:
         """Let go of the connection."""
         if self._client is not None:
-            await self._client.close()
-
-    @property
-    async def connected(self) -> bool:
-        """Whether payloads can arrive now."""
-        return self._client is not None and await self._client.is_connected()
+            await self._client.close()  # type: ignore[no-untyped-call]
 
     async def _heard(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         try:

@@ -1,0 +1,199 @@
+"""Payloads of this app and workspace, each once, by people who may speak."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import pytest
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.errors import AuditUnavailable
+from handlers.gate import Gate
+from handlers.listening import bolt_app
+from handlers.speaker import Speaker
+from handlers.workspace import Installation, Workspace
+from tests.conftest import HandClock
+from tests.unit.handlers.test_speaker import CLICK, COMMAND, HERE, MENTION
+
+
+class Trail:
+    """Keeps the entries; `broken` as a database that is away."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, str, str | None]] = []
+        self.broken = False
+
+    async def append(self, type_: str, outcome: str, *, reason: str | None = None, **_: Any) -> None:
+        if self.broken:
+            raise AuditUnavailable
+        self.entries.append((type_, outcome, reason))
+
+
+class Deliveries:
+    """Two replicas share one of these, as they share a database."""
+
+    def __init__(self) -> None:
+        self.taken: set[str] = set()
+
+    async def first(self, workspace: str, claim: str, now: datetime) -> bool:
+        new = f"{workspace}:{claim}" not in self.taken
+        self.taken.add(f"{workspace}:{claim}")
+        return new
+
+
+class House:
+    """A gate before a real Bolt app whose listeners write down who spoke."""
+
+    def __init__(self, clock: HandClock, deliveries: Deliveries, *, external: Any = "deny") -> None:
+        self.heard: list[Speaker] = []
+        self.trail = Trail()
+        self.workspace = Workspace(AsyncWebClient(token="xoxb-1"))
+        self.workspace.installed = HERE
+        bolt = bolt_app(AsyncWebClient(token="xoxb-1"), self.workspace)
+        self._listen(bolt)
+        self.gate = Gate(
+            bolt=bolt,
+            workspace=self.workspace,
+            deliveries=deliveries,
+            audit=self.trail,  # type: ignore[arg-type]
+            external=external,
+            clock=clock,
+        )
+
+    async def admit(self, payload: Mapping[str, Any]) -> BoltResponse:
+        """As the gate does, and wait for the listener, which Bolt starts after it has acked an event."""
+        answer = await self.gate.admit(dict(payload))
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=5)
+        return answer
+
+    def _listen(self, bolt: AsyncApp) -> None:
+        async def heard(ack: Any, context: Any) -> None:
+            self.heard.append(context["speaker"])
+            await ack()
+
+        async def heard_event(context: Any) -> None:
+            self.heard.append(context["speaker"])
+
+        bolt.command("/agent")(heard)
+        bolt.action("approval.approve")(heard)
+        bolt.event("app_mention")(heard_event)
+
+
+@pytest.fixture
+def deliveries() -> Deliveries:
+    return Deliveries()
+
+
+@pytest.fixture
+def house(clock: HandClock, deliveries: Deliveries) -> House:
+    return House(clock, deliveries)
+
+
+@pytest.mark.parametrize("payload", [COMMAND, CLICK, MENTION])
+async def test_a_payload_of_ours_reaches_its_listener(house: House, payload: dict[str, Any]) -> None:
+    """Commands, clicks and events of the installed app are heard, with their speaker."""
+    answer = await house.admit(payload)
+    assert answer.status == 200
+    assert [who.slack.user for who in house.heard] == ["U0ADA"]
+
+
+@pytest.mark.parametrize("payload", [COMMAND, CLICK, MENTION])
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        {"api_app_id": "A9"},
+        {"api_app_id": None},
+        {"team_id": "T9", "team": {"id": "T9"}},
+        {"team_id": None, "team": None},
+    ],
+)
+async def test_t09_foreign_apps_and_workspaces(house: House, payload: dict[str, Any], foreign: dict[str, Any]) -> None:
+    """What comes from another app or workspace is answered with an empty 200 and one entry (guard: `_is_foreign`)."""
+    answer = await house.admit({**payload, **foreign})
+    assert (answer.status, answer.body, house.heard) == (200, "", [])
+    assert house.trail.entries == [("action.refused", "denied", "foreign_origin")]
+
+
+async def test_t05_a_replay_at_another_replica_has_no_effect(clock: HandClock, deliveries: Deliveries) -> None:
+    """The same click, or the same effectful command, counts once among all replicas (guard: `deliveries.first`)."""
+    one, other = House(clock, deliveries), House(clock, deliveries)
+    for payload in (CLICK, {**COMMAND, "text": "unlink"}):
+        await one.admit(payload)
+        await other.admit(payload)
+    assert (len(one.heard), len(other.heard)) == (2, 0)
+
+
+async def test_t06_an_event_delivered_again_has_no_effect(house: House) -> None:
+    """Slack sends an event again when an ack was late; the second one is not heard (guard: `deliveries.first`)."""
+    await house.admit(MENTION)
+    await house.admit(MENTION)
+    assert len(house.heard) == 1
+
+
+async def test_what_only_reads_is_answered_without_a_write(house: House, deliveries: Deliveries) -> None:
+    """`/agent status` leaves no claim: it may be asked again, and costs no write."""
+    for _ in range(2):
+        await house.admit({**COMMAND, "text": "Status"})
+    assert (len(house.heard), deliveries.taken) == (2, set())
+
+
+@pytest.mark.parametrize("payload", [CLICK, MENTION])
+async def test_t60_external_people_are_turned_away(house: House, payload: dict[str, Any]) -> None:
+    """Somebody from another workspace is denied by default, with one entry (guard: `who.external`)."""
+    theirs = {**payload, "user": {"id": "U0MALLORY", "team_id": "T9"}}
+    if "event" in payload:
+        theirs = {**payload, "event": {**payload["event"], "user": "U0MALLORY", "user_team": "T9"}}
+    assert (await house.admit(theirs)).status == 200
+    assert house.heard == []
+    assert house.trail.entries == [("action.refused", "denied", "external_user")]
+
+
+async def test_t60_external_people_are_heard_where_they_are_allowed(clock: HandClock, deliveries: Deliveries) -> None:
+    """One word of the operator lets them in."""
+    house = House(clock, deliveries, external="allow")
+    await house.admit({**CLICK, "user": {"id": "U0DAN", "team_id": "T9"}})
+    assert [who.slack.user for who in house.heard] == ["U0DAN"]
+
+
+async def test_before_slack_has_answered_nothing_is_heard(house: House) -> None:
+    """Without knowing the workspace nothing can be told from foreign payloads: Slack is asked to come again."""
+    house.workspace.installed = None
+    assert (await house.admit(COMMAND)).status == 503
+    assert house.heard == []
+
+
+async def test_what_bots_say_is_not_heard(house: House) -> None:
+    """Messages of bots, our own among them, are no questions."""
+    await house.admit({**MENTION, "event": {**MENTION["event"], "bot_id": "B9"}})  # type: ignore[dict-item]
+    await house.admit({**MENTION, "event": {**MENTION["event"], "user": "UBOT"}})  # type: ignore[dict-item]
+    assert house.heard == []
+
+
+async def test_t01_a_flood_of_unsigned_requests_does_not_fill_the_trail(house: House, clock: HandClock) -> None:
+    """One entry a minute says that there were some (guard: _QUIET)."""
+    for _ in range(100):
+        await house.gate.unsigned("bad_signature")
+    clock.forward(seconds=61)
+    await house.gate.unsigned("bad_signature")
+    assert house.trail.entries == [("action.refused", "denied", "bad_signature")] * 2
+
+
+async def test_an_unsigned_request_is_refused_without_a_trail(house: House) -> None:
+    """A trail that cannot be written makes no request welcome, and raises nothing."""
+    house.trail.broken = True
+    await house.gate.unsigned("bad_signature")
+    assert house.trail.entries == []
+
+
+async def test_an_app_that_slack_does_not_name_is_not_compared(house: House) -> None:
+    """Where bots.info told nothing, the signature alone names the app."""
+    house.workspace.installed = Installation("T1", "Work", "UBOT", "BBOT", None)
+    await house.admit({**COMMAND, "api_app_id": "A7"})
+    assert len(house.heard) == 1
