@@ -11,7 +11,7 @@ import secrets
 import signal
 import socket
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.panel import Panel
 
 from bot import config
-from bot.app import Bot, serving
+from bot.app import serving
 from bot.config import Settings
 from bot.database import opened
 from bot.errors import ConfigurationError
@@ -54,33 +54,28 @@ AGENT = CommandHint(
 
 
 @dataclass(frozen=True, slots=True)
-class Demo:
-    """Everything that runs; the addresses are without a trailing slash."""
+class Surroundings:
+    """What the bot deals with, and the environment that tells it so; addresses are without a trailing slash."""
 
     slack: SandboxSlack
     tenant: SandboxTenant
     shop: SampleApi
-    bot: Bot
-    settings: Settings
     shop_url: str
-
-    @property
-    def page(self) -> str:
-        """The workspace's page."""
-        return self.slack.url
+    public_url: str
+    environment: Mapping[str, str]
 
 
 @asynccontextmanager
-async def running(data: Path, port: int = 0, **more: str) -> AsyncIterator[Demo]:
-    """The demo while it runs; `more` are further settings of the bot. Raises ConfigurationError.
+async def surroundings(data: Path, ports: Sequence[int] | None = None) -> AsyncIterator[Surroundings]:
+    """Slack, the tenant and the shop while they run, on free ports where none are given. Raises ConfigurationError.
 
-    The tenant's address is part of everybody's identity, so a start on other ports meets nobody linked.
+    `ports` are those of workspace, bot, tenant and shop. The tenant's address is part of everybody's identity, so
+    a start on other ports meets nobody linked.
     """
-    ports = _free_ports(4) if port == 0 else range(port, port + 4)
-    slack_port, bot_port, tenant_port, shop_port = ports
+    slack_port, bot_port, tenant_port, shop_port = ports or free_ports(4)
     public_url = f"http://{HOST}:{bot_port}"
-    signing_secret, bot_token, client_secret = (secrets.token_hex(16) for _ in range(3))
-    bot_token = f"xoxb-{bot_token}"
+    signing_secret, client_secret = secrets.token_hex(16), secrets.token_hex(16)
+    bot_token = f"xoxb-{secrets.token_hex(16)}"
     async with AsyncExitStack() as stack:
         slack = SandboxSlack(
             data / "slack",
@@ -97,33 +92,40 @@ async def running(data: Path, port: int = 0, **more: str) -> AsyncIterator[Demo]
             scopes=SCOPES,
             redirect_uris=(f"{public_url}/oauth/callback",),
         )
-        for part, its_port in ((slack, slack_port), (tenant, tenant_port)):
-            stack.push_async_callback(part.stop)
-            await _started(part.start(HOST, its_port), its_port)
+        stack.push_async_callback(slack.stop)
+        await _started(slack.start(HOST, slack_port), slack_port)
+        stack.push_async_callback(tenant.stop)
+        await _started(tenant.start(HOST, tenant_port), tenant_port)
         shop = SampleApi(data / "shop", issuer=tenant.issuer, audience=AUDIENCE)
         stack.push_async_callback(shop.stop)
         shop_url = await _started(shop.start(HOST, shop_port), shop_port)
-        settings = config.load(
-            {
-                "PUBLIC_URL": public_url,
-                "HOST": HOST,
-                "PORT": bot_port,
-                "SLACK_SIGNING_SECRET": signing_secret,
-                "SLACK_BOT_TOKEN": bot_token,
-                "SLACK_API_URL": slack.api_url,
-                "AUTH0_ISSUER": tenant.issuer,
-                "AUTH0_CLIENT_ID": "countersign",
-                "AUTH0_CLIENT_SECRET": client_secret,
-                "AUTH0_AUDIENCE": AUDIENCE,
-                "AUTH0_SCOPES": " ".join(SCOPES),
-                "DATA_DIR": str(data),
-                "ACTIONS_FILE": str(_actions_file(data, shop_url)),
-                **more,
-            }
-        )
-        database = await stack.enter_async_context(opened(settings))
-        bot, _ = await stack.enter_async_context(serving(settings, database))
-        yield Demo(slack, tenant, shop, bot, settings, shop_url)
+        environment = {
+            "PUBLIC_URL": public_url,
+            "HOST": HOST,
+            "PORT": str(bot_port),
+            "SLACK_SIGNING_SECRET": signing_secret,
+            "SLACK_BOT_TOKEN": bot_token,
+            "SLACK_API_URL": slack.api_url,
+            "AUTH0_ISSUER": tenant.issuer,
+            "AUTH0_CLIENT_ID": "countersign",
+            "AUTH0_CLIENT_SECRET": client_secret,
+            "AUTH0_AUDIENCE": AUDIENCE,
+            "AUTH0_SCOPES": " ".join(SCOPES),
+            "DATA_DIR": str(data),
+            "ACTIONS_FILE": str(_actions_file(data, shop_url)),
+        }
+        yield Surroundings(slack, tenant, shop, shop_url, public_url, environment)
+
+
+@asynccontextmanager
+async def running(
+    data: Path, ports: Sequence[int] | None = None, **more: str
+) -> AsyncIterator[tuple[Surroundings, Settings]]:
+    """The whole demo while it runs; `more` are further settings of the bot. Raises ConfigurationError."""
+    async with surroundings(data, ports) as around:
+        settings = config.load({**around.environment, **more})
+        async with opened(settings) as database, serving(settings, database):
+            yield around, settings
 
 
 async def demo(*, port: int, data: Path, browser: bool) -> None:
@@ -132,25 +134,25 @@ async def demo(*, port: int, data: Path, browser: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(data, port) as started:
+    async with running(data, range(port, port + 4) if port else None) as (around, _):
         Console().print(
             Panel(
-                f"Open [bold]{started.page}[/bold] and type [bold]/agent link[/bold].\n\n"
-                f"The shop that the agent acts on: {started.shop_url}\n"
-                f"The bot itself: {started.settings.public_url}\n"
+                f"Open [bold]{around.slack.url}[/bold] and type [bold]/agent link[/bold].\n\n"
+                f"The shop that the agent acts on: {around.shop_url}\n"
+                f"The bot itself: {around.public_url}\n"
                 f"Everything is kept under {data}. Ctrl-C ends it.",
                 title="Countersign demo",
                 expand=False,
             )
         )
         if browser:
-            await asyncio.to_thread(webbrowser.open, started.page)
+            await asyncio.to_thread(webbrowser.open, around.slack.url)
         await stop.wait()
 
 
-async def _started(start: object, port: int) -> str:
+async def _started(start: Awaitable[str], port: int) -> str:
     try:
-        return str(await start)  # type: ignore[misc]
+        return await start
     except OSError as error:
         raise ConfigurationError(
             [f"--port: port {port} is in use ({error.strerror}). Choose another, e.g. --port 8400."]
@@ -165,7 +167,8 @@ def _actions_file(data: Path, shop_url: str) -> Path:
     return path
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:

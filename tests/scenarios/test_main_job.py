@@ -1,0 +1,260 @@
+"""The main job: link, act, approve, account for it; through signed requests and real servers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bson import encode
+
+from bot.app import vault
+from bot.audit.chain import first_bad
+from bot.audit.store import MongoAuditStore
+from bot.database import connect
+from bot.sandbox.demo import free_ports, running
+from bot.sandbox.tenant import Browser, PageRefused
+from tests.scenarios.town import ADA, BOB, CAROL, SUPPORT, Town, controls, words
+
+
+def value_of(card: dict[str, Any]) -> str:
+    """The id that the approve button of a card carries."""
+    return str(next(e["value"] for e in controls(card) if e.get("action_id") == "approval.approve"))
+
+
+def url_of(card: dict[str, Any]) -> str:
+    """The address behind the login button."""
+    return str(next(e["url"] for e in controls(card) if e.get("action_id") == "link.open"))
+
+
+async def entries(town: Town) -> list[dict[str, object]]:
+    """The whole trail."""
+    client, database = connect(town.settings.mongodb_uri.get_secret_value(), town.settings.mongodb_database)  # type: ignore[union-attr]
+    found = [entry async for entry in MongoAuditStore(database).entries()]
+    client.close()
+    return found
+
+
+async def test_the_tour(town: Town) -> None:
+    """Link, run, approve, read the trail: each under one's own name, each call with its own scope alone."""
+    await town.links(ADA, "ada")
+    await town.types(ADA, "run list_orders")
+    await town.sees(ADA, "A-1001", SUPPORT)
+    await town.types(ADA, "run refund_order order_id=A-1001 amount=500 reason=“too late”")
+    card = await town.sees_control(ADA, "approval.approve")
+    assert re.search("A-1001", words(card))
+    assert re.search("too late", words(card))
+    assert not any(c.path.endswith("/refund") for c in town.calls())
+    await town.clicks(ADA, card, "approval.approve")
+    await town.sees(ADA, "(?i)done", after=card["ts"])
+    refunds = [c for c in town.calls("auth0|ada") if c.path.endswith("/refund")]
+    assert [(c.status, c.scopes) for c in refunds] == [(200, ("orders:refund",))]
+    assert "approval.approve" not in str(town.seen(ADA)[-2])
+    audit = await town.types(ADA, "audit")
+    assert "refund_order" in audit
+    found = await entries(town)
+    assert first_bad(found) is None
+    kinds = [e["type"] for e in found if e.get("action") == "refund_order"]
+    assert kinds == ["approval.requested", "approval.approved", "action.started", "action.finished"]
+    started = next(e for e in found if e["type"] == "action.started" and e["action"] == "refund_order")
+    assert started["token_jti"] == refunds[0].jti
+
+
+async def test_t40_who_is_not_linked_acts_only_after_linking(town: Town) -> None:
+    """No call without a link; what was asked goes on by itself afterwards (guard: `principal is None` in Requests)."""
+    assert "login link" in (await town.sees_after_typing(BOB, "run list_orders"))
+    assert town.calls() == []
+    card = await town.sees_control(BOB, "link.open")
+    link = url_of(card)
+    await town.signs_in(link, "bob")
+    await town.sees(BOB, "A-1001")
+    assert [(c.sub, c.status) for c in town.calls()] == [("auth0|bob", 200)]
+
+
+async def test_one_login_message_for_a_live_link(town: Town) -> None:
+    """Asking twice sends one link and points to it; `/agent link` makes a new one, and the old one is void."""
+    await town.sees_after_typing(BOB, "run list_orders")
+    card = await town.sees_control(BOB, "link.open")
+    await town.sees_after_typing(BOB, "run list_orders")
+    assert town.latest(BOB) == card["ts"]
+    first = url_of(card)
+    await town.link_of(BOB)
+    async with Browser() as browser:
+        with pytest.raises(PageRefused) as refused:
+            await browser.open(first)
+    assert refused.value.status == 410
+
+
+async def test_t42_two_people_act_under_their_own_tokens(town: Town) -> None:
+    """In one channel each acts as themselves (guard: the principal of the speaker)."""
+    await town.links(ADA, "ada")
+    await town.links(BOB, "bob")
+    for user in (ADA, BOB, ADA):
+        await town.sees_after_typing(user, "run show_order order_id=A-1001")
+    assert [c.sub for c in town.calls()] == ["auth0|ada", "auth0|bob", "auth0|ada"]
+
+
+async def test_t12_a_forwarded_link_gives_the_sender_nothing(town: Town) -> None:
+    """Bob signs in through Ada's link: his address is not hers, so a code is asked that Ada never sees.
+
+    Guard: the proof. Until somebody types the code as Ada, nothing is linked; and Bob typing it changes nothing.
+    """
+    page = await town.signs_in(await town.link_of(ADA), "bob")
+    code = re.search(r'id="code">([^<]+)<', page)
+    assert code is not None
+    assert "not linked" in await town.types(ADA, "status")
+    assert "signed in" in await town.types(BOB, f"code {code[1]}")
+    assert "not linked" in await town.types(BOB, "status")
+
+
+async def test_a_code_carried_back_by_hand_links(town: Town) -> None:
+    """Where the addresses differ, the code from the page, typed in Slack, is the proof; a wrong one costs a guess."""
+    page = await town.signs_in(await town.link_of(CAROL), "mallory")
+    code = re.search(r'id="code">([^<]+)<', page)
+    assert code is not None
+    assert "2 tries" in await town.types(CAROL, "code 0000-0000")
+    assert "linked" in await town.types(CAROL, f"code {code[1].lower()}")
+    await town.sees(CAROL, "mallory@elsewhere.example")
+
+
+async def test_a_form_asks_for_what_is_missing(town: Town) -> None:
+    """`run` with values missing opens a form; wrong values get a sentence each, before anything is called."""
+    await town.links(ADA, "ada")
+    await town.types(ADA, "run refund_order order_id=A-1001")
+    view = await town.slack.until(lambda: town.slack.view_for(ADA))
+    blocks = {b["block_id"]: b for b in view["blocks"] if b["type"] == "input"}
+    assert set(blocks) == {"order_id", "amount", "reason"}
+    assert blocks["order_id"]["element"]["initial_value"] == "A-1001"
+    wrong = await town.slack.submit(ADA, view["id"], {"order_id": "???", "amount": "500"})
+    assert set(wrong.errors) == {"order_id"}
+    assert town.calls() == []
+    await town.slack.submit(ADA, view["id"], {"order_id": "A-1002", "amount": "500"})
+    assert "A-1002" in words(await town.sees_control(ADA, "approval.approve"))
+
+
+async def test_wrong_values_and_names_are_said_before_anything_is_called(town: Town) -> None:
+    """Each mistake gets its sentence and the next step."""
+    await town.links(ADA, "ada")
+    assert "whole number" in await town.sees_after_typing(ADA, "run refund_order order_id=A-1001 amount=lots")
+    assert "refund_order" in await town.sees_after_typing(ADA, "run refund_ordr order_id=A-1001")
+    assert "not a parameter" in await town.sees_after_typing(ADA, "run show_order order_id=A-1001 user=U0BOB")
+    assert "name=value" in await town.sees_after_typing(ADA, "run show_order what is this")
+    assert town.calls() == []
+
+
+async def test_t48_a_double_click_refunds_once(town: Town) -> None:
+    """Two clicks on one card, and a deny behind them: one verdict, one call (guard: the atomic move)."""
+    await town.links(ADA, "ada")
+    await town.types(ADA, "run refund_order order_id=A-1001 amount=500")
+    card = await town.sees_control(ADA, "approval.approve")
+    await asyncio.gather(
+        town.clicks(ADA, card, "approval.approve"),
+        town.clicks(ADA, card, "approval.approve"),
+        town.clicks(ADA, card, "approval.deny"),
+    )
+    await town.sees(ADA, "(?i)done|denied", after=card["ts"])
+    found = await entries(town)
+    verdicts = [e["type"] for e in found if e["type"] in {"approval.approved", "approval.denied"}]
+    assert len(verdicts) == 1
+    assert len([c for c in town.calls() if c.path.endswith("/refund")]) == verdicts.count("approval.approved")
+
+
+async def test_deny_ends_it(town: Town) -> None:
+    """After a denial nothing is called, the card says so, and no token was made."""
+    await town.links(ADA, "ada")
+    await town.types(ADA, "run refund_order order_id=A-1001 amount=500")
+    card = await town.sees_control(ADA, "approval.approve")
+    refreshes = town.tenant.refresh_calls
+    await town.clicks(ADA, card, "approval.deny")
+    await town.sees(ADA, "(?i)denied")
+    assert town.calls() == []
+    assert town.tenant.refresh_calls == refreshes
+
+
+async def test_t45_somebody_else_cannot_decide(town: Town) -> None:
+    """Bob presses Ada's button with a payload of his own: refused, said to him alone (guard: NotYours in decide)."""
+    await town.links(ADA, "ada")
+    await town.links(BOB, "bob")
+    await town.types(ADA, "run refund_order order_id=A-1001 amount=500")
+    card = await town.sees_control(ADA, "approval.approve")
+    await town.forges_click(BOB, value_of(card))
+    await town.sees(BOB, "Only the person who asked")
+    assert town.calls() == []
+    assert "approval.approve" in str(await town.sees_control(ADA, "approval.approve"))
+
+
+async def test_unlinking_ends_access_and_what_was_waiting(town: Town) -> None:
+    """Unlink revokes at the provider, cancels the card, and the agent can do nothing more."""
+    await town.links(ADA, "ada")
+    await town.types(ADA, "run refund_order order_id=A-1001 amount=500")
+    card = await town.sees_control(ADA, "approval.approve")
+    assert "unlinked" in await town.types(ADA, "unlink")
+    assert town.tenant.families("ada") == []
+    await town.sees(ADA, "(?i)cancelled")
+    await town.forges_click(ADA, value_of(card))
+    await town.sees(ADA, "login link")
+    assert town.calls() == []
+
+
+async def test_this_was_not_me_revokes_at_once(town: Town) -> None:
+    """The receipt's button undoes the link, here and at the provider."""
+    await town.links(ADA, "ada")
+    receipt = await town.sees_control(ADA, "link.not_me")
+    await town.clicks(ADA, receipt, "link.not_me")
+    await town.slack.until(lambda: not town.tenant.families("ada") or None)
+    assert "not linked" in await town.types(ADA, "status")
+
+
+async def test_t17_an_identity_that_is_taken_tells_both(town: Town) -> None:
+    """Carol signs in as Ada and carries the code back herself: refused, and both are told (guard: the unique index)."""
+    await town.links(ADA, "ada")
+    page = await town.signs_in(await town.link_of(CAROL), "ada")
+    code = re.search(r'id="code">([^<]+)<', page)
+    assert code is not None
+    before = town.latest(ADA)
+    assert "somebody else" in await town.types(CAROL, f"code {code[1]}")
+    await town.sees(ADA, "(?i)somebody|another", after=before)
+    assert len(town.tenant.families("ada")) == 1
+
+
+async def test_t33_a_dump_holds_no_token_and_no_ticket(town: Town) -> None:
+    """Whoever reads the database finds nothing to act with (guard: sealing, and the ticket's hash)."""
+    ticket = (await town.link_of(BOB)).rsplit("/", 1)[1]
+    await town.links(ADA, "ada")
+    await town.types(ADA, "run list_orders")
+    await town.sees(ADA, "A-1001", SUPPORT)
+    await town.types(ADA, "run refund_order order_id=A-1001 amount=500 reason=CANARY")
+    await town.sees_control(ADA, "approval.approve")
+    settings = town.settings
+    client, database = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_database)  # type: ignore[union-attr]
+    dump = b"".join(
+        [encode(one) for name in await database.list_collection_names() async for one in database[name].find()]
+    )
+    link = await database["links"].find_one({"user": ADA})
+    client.close()
+    assert link is not None
+    opened = [vault(settings).open(link["refresh"], record=f"link:{link['_id']}", name="refresh")]
+    opened += [vault(settings).open(a["sealed"], record=f"link:{link['_id']}", name="access") for a in link["access"]]
+    assert len(opened) == 2
+    for secret in [*opened, ticket.encode(), b"CANARY"]:
+        assert len(secret) > 5
+        assert secret not in dump
+    assert re.search(rb"eyJ[\w-]+\.eyJ", dump) is None, "a signed token lies in the database"
+
+
+async def test_a_second_start_finds_everybody_linked(tmp_path: Path) -> None:
+    """With the embedded database and the keys under DATA_DIR, a stop and a start lose nothing; a click counts then."""
+    ports = free_ports(4)
+    async with running(tmp_path, ports) as (around, settings):
+        town = Town(around, settings)
+        await town.links(ADA, "ada")
+        await town.types(ADA, "run refund_order order_id=A-1001 amount=500")
+        card = await town.sees_control(ADA, "approval.approve")
+    async with running(tmp_path, ports) as (around, settings):
+        town = Town(around, settings)
+        assert "ada@example.com" in await town.types(ADA, "status")
+        await town.clicks(ADA, card, "approval.approve")
+        await town.sees(ADA, "(?i)done", after=card["ts"])
+        assert [c.status for c in town.calls("auth0|ada")] == [200]
