@@ -29,8 +29,16 @@ def _listed(value: object) -> object:
     return tuple(part for part in value.replace(",", " ").split()) if isinstance(value, str) else value
 
 
+def _absent(value: object) -> object:
+    if value is None or str(value).strip().lower() in {"", "off"}:
+        return None
+    raise ValueError(_NOT_YET)
+
+
+_NOT_YET = "is not part of this version. Unset it"
 Text = Annotated[str | None, BeforeValidator(_blank_is_unset)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_unset)]
+Absent = Annotated[None, BeforeValidator(_absent)]
 
 
 class Settings(BaseSettings):
@@ -48,6 +56,7 @@ class Settings(BaseSettings):
     slack_client_secret: Secret = None
     slack_app_token: Secret = None
     slack_api_url: str = "https://slack.com/api/"
+    slack_connect_ui: Absent = None
 
     auth0_domain: Text = None
     auth0_issuer: Text = None
@@ -58,6 +67,7 @@ class Settings(BaseSettings):
     auth0_scopes: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     auth0_organization: Text = None
     link_proof: Literal["auto", "code", "email"] = "auto"
+    embedded_login: Absent = None
 
     mongodb_uri: Secret = None
     mongodb_database: str = "countersign"
@@ -67,9 +77,11 @@ class Settings(BaseSettings):
 
     actions_file: Path | None = None
     actions_modules: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)] = ()
+    agent_model: Absent = None
 
     external_users: Literal["deny", "allow"] = "deny"
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode] = ()
+    metrics_port: Absent = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] | None = None
 
@@ -77,6 +89,13 @@ class Settings(BaseSettings):
     @classmethod
     def _no_file(cls, value: object) -> object:
         return _blank_is_unset(value)
+
+    @field_validator("link_proof", mode="before")
+    @classmethod
+    def _a_proof_of_this_version(cls, value: object) -> object:
+        if value == "slack":
+            raise ValueError(f"slack {_NOT_YET}")
+        return value
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -114,7 +133,7 @@ class Settings(BaseSettings):
         return self.mongodb_uri is None
 
     def missing(self) -> list[str]:
-        """What cannot be defaulted and is not there, a sentence each."""
+        """What cannot be defaulted and is not there, or cannot be used, a sentence each."""
         needs = {
             "PUBLIC_URL": (
                 self.public_url,
@@ -137,6 +156,9 @@ class Settings(BaseSettings):
             ),
         }
         problems = [f"{name}: missing. Set it to {what}." for name, (value, what) in needs.items() if not value]
+        if not self.slack_bot_token:
+            installs = {"SLACK_CLIENT_ID": self.slack_client_id, "SLACK_CLIENT_SECRET": self.slack_client_secret}
+            problems += [f"{name}: {_NOT_YET}." for name, value in installs.items() if value]
         if not self.embedded:
             problems += [
                 f"{name}: missing. It is required with MONGODB_URI; make one with: countersign keys new"

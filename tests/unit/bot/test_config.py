@@ -89,3 +89,53 @@ def test_given_settings_ignore_the_process(monkeypatch: pytest.MonkeyPatch) -> N
     """Settings that are given as a mapping are all there is: the demo must not use the shell's database."""
     monkeypatch.setenv("MONGODB_DATABASE", "somebody_elses")
     assert load(GOOD).mongodb_database == "countersign"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AGENT_MODEL", "openai:gpt-5"),
+        ("EMBEDDED_LOGIN", "email"),
+        ("SLACK_CONNECT_UI", "on"),
+        ("METRICS_PORT", "9000"),
+        ("LINK_PROOF", "slack"),
+    ],
+)
+def test_what_this_version_cannot_do_is_refused(name: str, value: str) -> None:
+    """A setting that would be ignored is an error of one line instead: somebody relies on it."""
+    (line,) = problems(**{name: value})
+    assert line.startswith(f"{name}: ")
+    assert line.endswith("is not part of this version. Unset it.")
+
+
+def test_switched_off_is_as_good_as_unset() -> None:
+    """The contract's own defaults may be written down."""
+    load({**GOOD, "EMBEDDED_LOGIN": "off", "SLACK_CONNECT_UI": "off", "AGENT_MODEL": "", "METRICS_PORT": ""})
+
+
+def test_installing_by_oauth_is_refused_where_it_would_be_needed() -> None:
+    """A client id stands in for no bot token in this version; beside one it does no harm."""
+    client = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "hush"}
+    named = [line.partition(":")[0] for line in problems(SLACK_BOT_TOKEN="", **client)]
+    assert named == ["SLACK_BOT_TOKEN", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"]
+    load({**GOOD, **client})
+
+
+def test_given_settings_are_all_there_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The demo takes nothing from the environment of whoever tries it, nor from their `.env`."""
+    monkeypatch.setenv("AUTH0_ORGANIZATION", "org_of_the_shell")
+    (tmp_path / ".env").write_text("SLACK_APP_TOKEN=xapp-of-the-file\n")
+    monkeypatch.chdir(tmp_path)
+    settings = load(GOOD)
+    assert settings.auth0_organization is None
+    assert settings.slack_app_token is None
+
+
+def test_the_process_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is exported for one run overrides `.env`, which fills in the rest."""
+    (tmp_path / ".env").write_text("\n".join(f"{name}='{value}'" for name, value in GOOD.items()) + "\nPORT=1\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PORT", "2")
+    settings = load()
+    assert settings.port == 2
+    assert settings.auth0_client_id == "client"
