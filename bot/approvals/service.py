@@ -19,7 +19,7 @@ from bot.approvals.outbox import Cards, Outbox
 from bot.approvals.ports import ApprovalStore
 from bot.approvals.states import OPEN, Refused, decide
 from bot.audit.writer import AuditWriter
-from bot.errors import AlreadyDecided, ApprovalUnknown, AuditUnavailable, ChangedSinceAsked
+from bot.errors import AlreadyDecided, ApprovalUnknown, ChangedSinceAsked
 from oauth import Clock, Principal, SlackUser
 
 __all__ = ["ApprovalService", "Cards"]
@@ -206,10 +206,10 @@ class ApprovalService:
                 approver=(voter or approval.decider) if decided else None,
                 run=approval.run,
             )
-        except AuditUnavailable:
-            log.error("entry_owed", approval=approval.id, state=str(approval.state))
+            await self._store.audited(approval)
+        except Exception as error:  # the trail or the store is away: what was decided stands, the round completes it
+            log.error("entry_owed", approval=approval.id, state=str(approval.state), kind=type(error).__name__)
             return approval
-        await self._store.audited(approval)
         return replace(approval, audited=True)
 
     async def _refuse(self, voter: Principal, id_: str, reason: str) -> None:

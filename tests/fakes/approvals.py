@@ -32,10 +32,12 @@ class _Row:
 class MemoryApprovalStore:
     """As `MongoApprovalStore`. No method awaits anything, so each is one atomic step.
 
-    A method whose name is in `away` fails as often as the number beside it says. `spoil` makes a record unreadable.
+    A method whose name is in `away` fails as often as the number beside it says. `outdated` is what `open_of` answers
+    once: what was true a moment ago. `spoil` makes a record unreadable.
     """
 
     away: dict[str, int] = field(default_factory=dict)
+    outdated: list[Approval] | None = None
     _rows: dict[str, _Row] = field(default_factory=dict)
 
     async def add(self, approval: Approval) -> None:
@@ -151,6 +153,9 @@ class MemoryApprovalStore:
     async def open_of(self, slack: SlackUser) -> list[Approval]:
         """What a person has open."""
         self._reach("open_of")
+        if self.outdated is not None:
+            found, self.outdated = self.outdated, None
+            return found
         rows = [row.approval for row in self._rows.values()]
         mine = [one for one in rows if one.requester.key == slack.key and one.state in OPEN]
         return sorted(mine, key=lambda one: one.created_at)[:100]
@@ -188,10 +193,12 @@ class FakeCards:
     updated: list[Approval] = field(default_factory=list)
     told: list[Approval] = field(default_factory=list)
     asked: int = 0
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def show(self, approval: Approval) -> CardPlace:
         """Post or update; a card without a place is a new one."""
         self.asked += 1
+        self.begun.set()
         await self._slack()
         if approval.card is None:
             self.posted.append(approval)

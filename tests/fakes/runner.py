@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bot.actions import Action, ActionResult, Call
+from bot import keyring
+from bot.actions import Action, ActionResult, Call, Registry
+from bot.approvals import Approval, Origin, Verdict
+from bot.approvals.service import ApprovalService
+from bot.audit.writer import AuditWriter
+from bot.runner import Runner, Waiting
 from oauth import AccessToken, Identity, Principal, SlackUser, Subject
 from oauth.errors import IdentityError, NotLinked, ScopeRefused
 from oauth.models import LinkVersion
+from tests.conftest import HandClock
+from tests.fakes.approvals import FakeCards, MemoryApprovalStore
+from tests.fakes.audit import MemoryAuditStore
 
 GRANT = frozenset({"orders:read", "orders:refund"})
 
@@ -111,3 +120,98 @@ class Deed:
             call=self,
         )
         return replace(plain, **changes)
+
+
+AUDIT_KEY = keyring.new_audit_key()
+ORIGIN = Origin("C1", None, "1700000000.000100")
+
+
+class Pauses:
+    """Waiting that takes no time: it notes how long, and lets everything else go on."""
+
+    def __init__(self) -> None:
+        self.taken: list[float] = []
+
+    async def __call__(self, seconds: float) -> None:
+        """Others go first."""
+        self.taken.append(seconds)
+        await asyncio.sleep(0)
+
+
+async def forever(_: float) -> None:
+    """Waiting that never ends: for hearts that are not what a test is about."""
+    await asyncio.Event().wait()
+
+
+@dataclass(frozen=True)
+class Replica:
+    """One process."""
+
+    runner: Runner
+    approvals: ApprovalService
+    cards: FakeCards
+
+
+@dataclass
+class World:
+    """One database, one Slack, people, and as many replicas as are asked for."""
+
+    clock: HandClock
+    store: MemoryApprovalStore = field(default_factory=MemoryApprovalStore)
+    audit: MemoryAuditStore = field(default_factory=MemoryAuditStore)
+    cards: FakeCards = field(default_factory=FakeCards)
+    links: FakeLinks = field(default_factory=FakeLinks)
+    deed: Deed = field(default_factory=Deed)
+    actions: list[Action] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tokens = FakeTokens(self.links)
+        self.actions = self.actions or [self.deed.action()]
+        self.ada, self.bob = person("ada"), person("bob")
+        self.links.link(self.ada, self.bob)
+        self.here = self.replica()
+
+    def replica(
+        self,
+        actions: list[Action] | None = None,
+        pause: Callable[[float], Awaitable[None]] = forever,
+        longest: float = 60.0,
+        patience: float = 10.0,
+        cards: FakeCards | None = None,
+    ) -> Replica:
+        """One more process on the same database."""
+        writer = AuditWriter(self.audit, AUDIT_KEY, self.clock)
+        cards = cards or self.cards
+        approvals = ApprovalService(self.store, writer, cards, self.clock, patience=patience)
+        runner = Runner(
+            registry=Registry(self.actions if actions is None else actions),
+            tokens=self.tokens,
+            people=self.links,
+            audit=writer,
+            approvals=approvals,
+            store=self.store,
+            audience="https://api.example.com",
+            clock=self.clock,
+            longest=longest,
+            pause=pause,
+        )
+        return Replica(runner, approvals, cards)
+
+    async def asked(
+        self, who: Principal | None = None, name: str = "refund_order", raw: dict[str, Any] | None = None
+    ) -> Approval:
+        """Somebody asks for a sensitive action."""
+        values = {"order_id": "A-1", "amount": 5} if raw is None else raw
+        waiting = await self.here.runner.run(who or self.ada, name, values, ORIGIN)
+        assert isinstance(waiting, Waiting)
+        return waiting.approval
+
+    async def approved(self, **changes: Any) -> Approval:
+        """Asked for and agreed to, not yet begun."""
+        approval = await self.asked(**changes)
+        who = self.links.live[approval.requester.key]
+        return await self.here.approvals.decide(who, approval.id, Verdict.APPROVE)
+
+    def at_rest(self, approval: Approval) -> Approval:
+        """The request as it is in the database."""
+        return self.store.now(approval)
