@@ -1,0 +1,75 @@
+"""The app manifest: every address is the bot's, and it asks Slack for the least."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bot.errors import ConfigurationError
+from bot.manifest import manifest, rendered
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_file_is_what_the_command_prints() -> None:
+    """`manifest.yml`, which people paste into Slack, cannot fall behind the code."""
+    assert (ROOT / "manifest.yml").read_text(encoding="utf-8") == rendered("https://bot.example.com") + "\n"
+
+
+def test_the_text_holds_the_whole_manifest() -> None:
+    """What is printed reads back as what was made, by any reader of JSON or YAML."""
+    assert json.loads(rendered("https://a.example")) == manifest("https://a.example")
+
+
+def test_slack_sends_everything_to_one_address() -> None:
+    """Commands, events and clicks all go to the route that the contract names, without a doubled slash."""
+    made = manifest("https://a.example/bot/")
+    wanted = "https://a.example/bot/slack/events"
+    (command,) = made["features"]["slash_commands"]
+    assert (command["command"], command["url"]) == ("/agent", wanted)
+    assert made["settings"]["event_subscriptions"]["request_url"] == wanted
+    assert made["settings"]["interactivity"] == {"is_enabled": True, "request_url": wanted}
+
+
+def test_it_asks_for_the_least() -> None:
+    """These permissions and events and no more; a further one is a decision that this test makes visible."""
+    made = manifest("https://a.example")
+    assert made["oauth_config"] == {
+        "scopes": {
+            "bot": [
+                "app_mentions:read",
+                "chat:write",
+                "commands",
+                "im:history",
+                "im:write",
+                "team:read",
+                "users:read",
+                "users:read.email",
+            ]
+        }
+    }
+    assert made["settings"]["event_subscriptions"]["bot_events"] == ["app_mention", "message.im"]
+
+
+def test_slack_would_take_its_texts() -> None:
+    """Slack refuses a manifest whose texts are longer than its reference allows."""
+    made = manifest("https://a.example")
+    (command,) = made["features"]["slash_commands"]
+    assert len(made["display_information"]["name"]) <= 35
+    assert len(made["display_information"]["description"]) <= 140
+    assert len(made["features"]["bot_user"]["display_name"]) <= 80
+    assert len(command["description"]) <= 2000
+    assert len(command["usage_hint"]) <= 1000
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["bot.example.com", "ftp://a.example", "https://", "https://a.example?x=1", "https://a:b@c.example", "https://[a"],
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    """A manifest with a wrong address would only fail in Slack, later and with fewer words."""
+    with pytest.raises(ConfigurationError) as caught:
+        manifest(url)
+    assert caught.value.problems == ["--url: must be an address such as https://bot.example.com."]
