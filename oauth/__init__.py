@@ -14,8 +14,9 @@ from oauth.broker import Broker
 from oauth.errors import IdentityError
 from oauth.grants import Revoker
 from oauth.keys import SigningKeys
-from oauth.linking import Linking, Proof, Started
+from oauth.linking import Linking, Started
 from oauth.links import Links
+from oauth.logins import Logins
 from oauth.models import (
     AccessToken,
     Clock,
@@ -29,7 +30,11 @@ from oauth.models import (
 )
 from oauth.ports import LinkStore
 from oauth.provider import Client, Provider
+from oauth.proving import Proof, Proving
+from oauth.refreshing import Refresher
+from oauth.resealing import Resealed, Resealer
 from oauth.routes import Pages
+from oauth.shelf import Shelf
 from oauth.store import MongoLinkStore
 from oauth.vault import Vault
 from oauth.verify import Expected, Verifier
@@ -47,6 +52,7 @@ __all__ = [
     "Linking",
     "Links",
     "Principal",
+    "Resealed",
     "SlackProfile",
     "SlackUser",
     "Started",
@@ -86,6 +92,7 @@ class IdentityRooms:
     provider: Provider
     pages: Pages
     store: LinkStore
+    resealer: Resealer
 
     async def start(self) -> None:
         """Create indexes."""
@@ -94,6 +101,10 @@ class IdentityRooms:
     async def sweep(self) -> None:
         """One periodic round: end what is over."""
         await self.linking.sweep()
+
+    async def reseal(self) -> Resealed:
+        """Seal every stored secret under the first key; may be stopped at any point and begun again."""
+        return await self.resealer.run()
 
     async def close(self) -> None:
         """Finish refreshes, then let go of the connections."""
@@ -108,9 +119,11 @@ def build(
     vault: Vault,
     observer: LinkObserver,
     clock: Callable[[], datetime] = utc_now,
+    store: LinkStore | None = None,
+    provider: Provider | None = None,
 ) -> IdentityRooms:
-    """Put the rooms together on a database of the driver that `store` knows."""
-    provider = Provider(
+    """Put the rooms together on a database of the driver that `store` knows, or on another store or provider."""
+    provider = provider or Provider(
         Client(
             issuer=settings.issuer,
             client_id=settings.client_id,
@@ -120,35 +133,51 @@ def build(
             secret=settings.client_secret,
             key=settings.client_key,
             organization=settings.organization,
-        )
+        ),
+        clock,
     )
     expected = Expected(settings.issuer, settings.client_id, settings.organization)
     verifier = Verifier(expected, SigningKeys(provider.signing_keys, clock), clock)
-    store = MongoLinkStore(database)
+    store = store or MongoLinkStore(database)
     revoker = Revoker(store, vault, provider, clock)
     links = Links(store=store, vault=vault, revoker=revoker, observer=observer, clock=clock)
     linking = Linking(
         store=store,
         vault=vault,
-        provider=provider,
-        verifier=verifier,
+        logins=Logins(
+            vault=vault,
+            provider=provider,
+            verifier=verifier,
+            revoker=revoker,
+            audience=settings.audience,
+            scopes=settings.scopes,
+        ),
+        proving=Proving(
+            store=store,
+            vault=vault,
+            revoker=revoker,
+            links=links,
+            observer=observer,
+            clock=clock,
+            proof=settings.proof,
+        ),
         revoker=revoker,
-        links=links,
         observer=observer,
         clock=clock,
         public_url=settings.public_url,
-        audience=settings.audience,
         scopes=settings.scopes,
-        proof=settings.proof,
     )
-    broker = Broker(
+    shelf = Shelf(vault, clock)
+    refresher = Refresher(
         store=store,
         vault=vault,
+        shelf=shelf,
         provider=provider,
         verifier=verifier,
         revoker=revoker,
         observer=observer,
         clock=clock,
     )
+    broker = Broker(store=store, shelf=shelf, refresher=refresher, observer=observer)
     pages = Pages(linking, links, verifier, settings.public_url, settings.issuer)
-    return IdentityRooms(linking, links, broker, provider, pages, store)
+    return IdentityRooms(linking, links, broker, provider, pages, store, Resealer(store, vault))

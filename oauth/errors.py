@@ -2,10 +2,11 @@
 
 IdentityError
 ├── LinkError: TicketUnknown, TicketUsed, WrongBrowser, StateUnknown, RequestForged,
-│              EmailUnverified, EmailDiffers, WrongOrganization, IdentityTaken,
-│              CodeWrong, CodeExpired, NoCodePending, LoginRefused
+│              EmailUnverified, EmailDiffers, EmailUnknown, WrongOrganization, IdentityTaken,
+│              LinkedElsewhere, CodeWrong, CodeExpired, NoCodePending, LoginRefused
 ├── TokenError: NotLinked, GrantDead, ScopeRefused, TokenInvalid
 ├── ProviderUnavailable
+├── StoreUnavailable
 └── SealBroken
 
 No message holds a token, a code or anything else secret.
@@ -78,6 +79,12 @@ class EmailDiffers(LinkError):
     code = "email_differs"
 
 
+class EmailUnknown(LinkError):
+    """Slack does not tell the person's address, so nothing can be compared with it."""
+
+    code = "email_unknown"
+
+
 class WrongOrganization(LinkError):
     """The person is not a member of the required organization."""
 
@@ -88,6 +95,12 @@ class IdentityTaken(LinkError):
     """Another Slack person of the workspace is linked to this identity."""
 
     code = "identity_taken"
+
+
+class LinkedElsewhere(LinkError):
+    """This Slack person is linked to another identity, and has to unlink first."""
+
+    code = "linked_elsewhere"
 
 
 class CodeWrong(LinkError):
@@ -158,6 +171,12 @@ class ProviderUnavailable(IdentityError):
     def __init__(self, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
         super().__init__()
+
+
+class StoreUnavailable(IdentityError):
+    """The database cannot be reached; whether the last step took effect is not known."""
+
+    code = "store_unavailable"
 
 
 class SealBroken(IdentityError):

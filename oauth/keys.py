@@ -39,7 +39,8 @@ class SigningKeys:
         """The public key named `kid`. Raises TokenInvalid("kid") or, before any key is known, ProviderUnavailable."""
         now = self._clock()
         found = self._keys.get(kid)
-        if found is not None and self._fetched_at is not None and now - self._fetched_at < _FRESH:
+        fresh = self._fetched_at is not None and now - self._fetched_at < _FRESH
+        if found is not None and (fresh or self._lock.locked()):
             return found
         async with self._lock:
             if self._tried_at is None or self._clock() - self._tried_at >= _PATIENCE:
@@ -52,11 +53,12 @@ class SigningKeys:
         raise TokenInvalid("kid")
 
     async def _renew(self) -> None:
-        self._tried_at = self._clock()
         try:
             published = await self._fetch()
         except ProviderUnavailable:
             return
+        finally:
+            self._tried_at = self._clock()  # from its end: a fetch that hangs must not be repeated by all who wait
         keys = _usable(published)
         if keys:
             self._keys = keys
@@ -70,9 +72,12 @@ def _usable(published: dict[str, Any]) -> dict[str | None, PyJWK]:
     for jwk in listed[:_MOST_KEYS] if isinstance(listed, list) else []:
         if not isinstance(jwk, dict) or jwk.get("kty") not in {"RSA", "EC"} or jwk.get("use", "sig") != "sig":
             continue
+        kid = jwk.get("kid")
+        if kid is not None and not isinstance(kid, str):
+            continue
         try:
-            keys[jwk.get("kid")] = PyJWK(jwk)
-        except PyJWTError:
+            keys[kid] = PyJWK(jwk)
+        except (PyJWTError, ValueError, TypeError, KeyError):
             continue
     if len(keys) == 1:
         keys[None] = next(iter(keys.values()))

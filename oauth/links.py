@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator
 
-from oauth.errors import TokenInvalid
+from oauth.errors import LinkedElsewhere, SealBroken, TokenInvalid
 from oauth.grants import Grant, Revoker
 from oauth.models import Clock, Link, LinkEvent, LinkObserver, LinkVersion, Principal, SlackUser, Subject
 from oauth.ports import LinkStore, Taken
@@ -30,71 +29,100 @@ class Links:
         link = await self._store.link(slack)
         return link.principal if link else None
 
-    async def principals(self, sub: Subject | None = None) -> AsyncIterator[Principal]:
-        """Everybody who is linked, or who is linked to one identity."""
-        async for link in self._store.links(sub):
+    async def principals(self, sub: Subject | None = None, workspace: str | None = None) -> AsyncIterator[Principal]:
+        """Everybody who is linked, or who is linked to one identity, or in one workspace."""
+        async for link in self._store.links(sub=sub, workspace=workspace):
             yield link.principal
 
-    async def make(self, slack: SlackUser, grant: Grant, waiting: str | None) -> Principal:
-        """Link a proven person, in place of any former link, whose grant ends. Raises store.Taken.
+    async def make(self, slack: SlackUser, grant: Grant, version: LinkVersion, waiting: str | None) -> Principal:
+        """Link a proven person. Raises Taken or LinkedElsewhere; what becomes of the grant then is the caller's affair.
 
-        The entry is written before the link is made. If anything fails, the new grant is revoked.
+        A former link of the same person to the same identity ends. The entry is written before the link is made.
         """
         who = grant.identity
-        try:
+        while True:
             holder = await self._store.holder(slack.workspace, who)
-            if holder is not None and holder != slack:
+            if holder is not None and holder.key != slack.key:
                 raise Taken(holder)
-            principal = Principal(slack, who, LinkVersion(secrets.token_hex(12)), grant.scopes, self._clock())
+            former = await self._store.link(slack)
+            if former is not None:
+                if (former.principal.identity.iss, former.principal.sub) != (who.iss, who.sub):
+                    raise LinkedElsewhere
+                # Not revoked at the provider: there, one revocation may end all grants that a person gave to an
+                # application (Auth0, "Refresh Token Revocation Deletes Grant"), the new one included.
+                await self._end(former, "relinked", revoke=False)
+            principal = Principal(slack, who, version, grant.scopes, self._clock())
             event = LinkEvent(
                 "link.completed", "ok", slack, who, principal=principal, scopes=grant.scopes, waiting=waiting
             )
             await self._observer.record(event)
             sealed = self._vault.seal(grant.refresh_token.encode(), record=f"link:{slack.key}", name="refresh")
-            former = await self._store.put_link(Link(principal, sealed))
-        except BaseException:
-            await self._revoker.discard(grant.refresh_token)
-            raise
-        if former is not None:
-            await self._ended(former, "relinked")
-        await self._observer.notify(event)
-        return principal
+            try:
+                await self._store.add_link(Link(principal, sealed, sid=grant.sid))
+            except Taken as taken:
+                if taken.holder.key == slack.key:
+                    continue
+                raise
+            await self._observer.notify(event)
+            return principal
 
     async def unlink(self, slack: SlackUser, reason: str) -> bool:
-        """End a person's link everywhere; False if there was none."""
+        """End a person's link everywhere, and a login that is under way; False if there was no link."""
         link = await self._store.link(slack)
-        return link is not None and await self._end(link, reason)
+        ended = link is not None and await self._end(link, reason)
+        ticket = await self._store.ticket(slack)
+        if ticket is not None:
+            await self._revoker.end_ticket(ticket)
+        return ended
 
     async def revoke_subject(self, sub: Subject, reason: str) -> int:
         """End all links of one identity; returns how many there were."""
-        return sum([await self._end(link, reason) async for link in self._store.links(sub)])
+        return sum([await self._end(link, reason) async for link in self._store.links(sub=sub)])
+
+    async def unlink_workspace(self, workspace: str, reason: str) -> int:
+        """End all links of a workspace that the bot has left; returns how many there were."""
+        slack = [link.principal.slack async for link in self._store.links(workspace=workspace)]
+        return sum([await self.unlink(person, reason) for person in slack])
 
     async def logged_out(self, logout: Logout) -> None:
-        """The provider has logged somebody out; a logout token works once. Raises TokenInvalid."""
-        if logout.sub is None:
-            raise TokenInvalid("sub")
-        if not await self._store.spend_logout(logout.jti, self._clock()):
+        """The provider has logged somebody out; a logout token works once. Raises TokenInvalid.
+
+        It is spent last: if anything fails before, the provider's next try must find it unused.
+        """
+        if await self._store.logout_spent(logout.jti):
             raise TokenInvalid("jti")
         await self._observer.record(LinkEvent("logout.received", "ok", reason="backchannel"))
-        await self.revoke_subject(logout.sub, "logout")
+        if logout.sub is not None:
+            await self.revoke_subject(logout.sub, "logout")
+        else:
+            async for link in self._store.links(sid=logout.sid):
+                await self._end(link, "logout")
+        if not await self._store.spend_logout(logout.jti, logout.until):
+            raise TokenInvalid("jti")
 
-    async def _end(self, link: Link, reason: str) -> bool:
+    async def _end(self, link: Link, reason: str, *, revoke: bool = True) -> bool:
         who = link.principal
-        await self._observer.record(LinkEvent("link.revoked", "ok", who.slack, who.identity, reason, principal=who))
-        # The token is queued for revocation before the link that holds it goes: a crash in between loses neither.
-        name = await self._revoker.queue(self._refresh_token(link))
-        if await self._store.remove_link(who.slack, who.version) is None:
-            return False
-        await self._observer.notify(LinkEvent("link.revoked", "ok", who.slack, who.identity, reason, principal=who))
-        await self._revoker.finish(name)
+        event = LinkEvent("link.revoked", "ok", who.slack, who.identity, reason, principal=who)
+        await self._observer.record(event)
+        while True:
+            token = self._refresh_token(link) if revoke else None
+            # The token is queued for revocation before the link that holds it goes: a crash in between loses neither.
+            note = await self._revoker.queue(token) if token else None
+            if await self._store.remove_link(link):
+                break
+            there = await self._store.link(who.slack)
+            if there is None or there.principal.version != who.version:
+                return False
+            link = there  # refreshed in this moment, so it is another token that has to end
+        await self._observer.notify(event)
+        if note and token:
+            await self._revoker.finish(note, token)
         return True
 
-    async def _ended(self, link: Link, reason: str) -> None:
-        who = link.principal
-        await self._observer.record(LinkEvent("link.revoked", "ok", who.slack, who.identity, reason, principal=who))
-        await self._observer.notify(LinkEvent("link.revoked", "ok", who.slack, who.identity, reason, principal=who))
-        await self._revoker.discard(self._refresh_token(link))
-
-    def _refresh_token(self, link: Link) -> str:
+    def _refresh_token(self, link: Link) -> str | None:
+        """None where it does not open: nobody can use it, and that must not keep the link alive."""
         record = f"link:{link.principal.slack.key}"
-        return self._vault.open(link.sealed_refresh, record=record, name="refresh").decode()
+        try:
+            return self._vault.open(link.sealed_refresh, record=record, name="refresh").decode()
+        except SealBroken:
+            return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NewType, Protocol
+from typing import Any, NewType, Protocol
 
 Clock = Callable[[], datetime]
 Subject = NewType("Subject", str)
@@ -77,6 +77,11 @@ class TokenSet:
     expires_in: float
     scopes: frozenset[str]
 
+    def granted(self, claims: Mapping[str, Any] | None) -> frozenset[str]:
+        """The scopes that the access token itself names, where it can be read; else those of the answer."""
+        named = claims.get("scope") if claims is not None else None
+        return frozenset(named.split()) if isinstance(named, str) else self.scopes
+
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
@@ -104,7 +109,11 @@ class SealedAccess:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link at rest. `generation` grows with each lease, so that a holder who lost it cannot save."""
+    """A link at rest.
+
+    `generation` names the refresh token in it: it grows with each save, and a save or a removal must name the one
+    that it started from. Sealing the same token under another key changes nothing of it.
+    """
 
     principal: Principal
     sealed_refresh: str = field(repr=False)

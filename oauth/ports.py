@@ -1,58 +1,85 @@
-"""What keeps links and tickets, and what it promises: every change is one atomic step."""
+"""What keeps links and tickets, and what it promises: each change is one atomic step that names where it comes from."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Set
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from oauth.models import Identity, Link, LinkVersion, Principal, SlackUser, Subject
+from oauth.models import Identity, Link, Principal, SlackUser, Subject
 from oauth.tickets import Stage, Ticket
 
 
 class Taken(Exception):
-    """The identity is linked to `holder` already."""
+    """There is a link already: `holder` is who has this identity in the workspace, or the person themself."""
 
     def __init__(self, holder: SlackUser) -> None:
         self.holder = holder
         super().__init__()
 
 
+@dataclass(frozen=True, slots=True)
+class StoredSecret:
+    """One sealed value at rest: where it stands, and which record and field it was sealed for."""
+
+    place: tuple[str, str, str]
+    record: str
+    name: str
+    sealed: str = field(repr=False)
+
+
 class LinkStore(Protocol):
-    """Links, tickets, pending revocations and spent logout tokens. Times are UTC; secrets arrive sealed or hashed."""
+    """Links, tickets, pending revocations and spent logout tokens. Times are UTC; secrets arrive sealed or hashed.
+
+    Every method raises StoreUnavailable where the store cannot be reached.
+    """
 
     async def ensure_indexes(self) -> None:
         """Create what is missing; safe at every start, in every replica."""
 
+    # links
+
     async def link(self, slack: SlackUser) -> Link | None:
         """The person's link; one read."""
+
+    def links(
+        self, *, sub: Subject | None = None, sid: str | None = None, workspace: str | None = None
+    ) -> AsyncIterator[Link]:
+        """All links, or those of one identity, one session at the provider, one workspace."""
 
     async def holder(self, workspace: str, identity: Identity) -> SlackUser | None:
         """Who in the workspace is linked to this identity."""
 
-    async def put_link(self, link: Link) -> Link | None:
-        """Store it in place of the person's former one, which is returned. Raises Taken."""
+    async def add_link(self, link: Link) -> None:
+        """A new link. Raises Taken where the identity or the person has one in this workspace."""
 
-    async def remove_link(self, slack: SlackUser, version: LinkVersion | None = None) -> Link | None:
-        """Remove the link, of this version only if one is named, and return what it was."""
-
-    def links(self, sub: Subject | None = None) -> AsyncIterator[Link]:
-        """All links, or those of one subject."""
+    async def remove_link(self, link: Link) -> bool:
+        """Remove it if it is the same yet, by version and generation."""
 
     async def lease(self, principal: Principal, owner: str, now: datetime, until: datetime) -> Link | None:
-        """Take the right to refresh, unless somebody holds it; the link as it is then, its generation one up."""
+        """Take the right to refresh until then, unless somebody has it; the link as it is at that moment."""
 
     async def release(self, principal: Principal, owner: str) -> None:
         """Give the lease back without a change."""
 
-    async def save(self, link: Link, owner: str) -> bool:
-        """Save what a refresh brought and end the lease; False if the link or the lease is no longer ours."""
+    async def save(self, link: Link) -> bool:
+        """Save what a refresh brought, one generation up, and end the lease.
 
-    async def put_ticket(self, ticket: Ticket) -> Ticket | None:
-        """Make it the person's only ticket; returns the one that it supersedes."""
+        False if the link is another one by now, or the refresh token that was spent is not in it any more. Whether
+        the lease is ours yet does not matter: what the provider gave for that token is the only thing of use.
+        """
 
-    async def claim_ticket(self, ticket: Ticket, now: datetime) -> tuple[bool, Ticket | None]:
-        """As `put_ticket`, but only where no live one is: (False, None) means that one is live."""
+    # tickets
+
+    async def put_ticket(self, ticket: Ticket) -> bool:
+        """Make it the person's only ticket; False while a grant waits in the former one.
+
+        A former one that is done is none to wait for: its grant is a link, or becomes one in this moment.
+        """
+
+    async def claim_ticket(self, ticket: Ticket, now: datetime) -> bool:
+        """As `put_ticket`, but only where no live one is."""
 
     async def ticket(self, slack: SlackUser) -> Ticket | None:
         """The person's ticket, live or not."""
@@ -61,27 +88,54 @@ class LinkStore(Protocol):
         """The ticket whose hash this is."""
 
     async def ticket_by_state(self, value: str) -> Ticket | None:
-        """The ticket whose login is under way with this state."""
+        """The ticket whose last login was begun with this state."""
 
     async def advance(
-        self, ticket: Ticket, stages: set[Stage], changes: Mapping[str, Any], *, match: Mapping[str, Any] | None = None
+        self,
+        ticket: Ticket,
+        stages: Set[Stage],
+        changes: Mapping[str, object],
+        *,
+        match: Mapping[str, str | None] | None = None,
     ) -> Ticket | None:
-        """Apply `changes` if this very ticket is in one of `stages`; returns it as it was before."""
+        """Apply `changes` if this very ticket is in one of `stages` and matches; returns it as it was before.
+
+        Both mappings are by the names of the fields of Ticket.
+        """
 
     async def count_guess(self, slack: SlackUser, most: int, now: datetime) -> Ticket | None:
         """Take one of `most` guesses; the ticket with that guess counted, or None if none is left."""
 
     def over(self, now: datetime) -> AsyncIterator[Ticket]:
-        """Tickets whose time is over while a grant still waits in them."""
+        """Tickets that are void, or whose time is over, while a grant is in them yet."""
 
-    async def queue_revocation(self, name: str, sealed: str, now: datetime) -> None:
-        """Remember that a refresh token is to be revoked, until the provider has done it."""
+    async def forget(self, before: datetime) -> None:
+        """Remove tickets that were over by then and hold no grant, and logout tokens that nobody can use again."""
 
-    async def revocations(self, name: str | None = None) -> list[tuple[str, str]]:
-        """(name, sealed refresh token) of what is still to be revoked, or of that one."""
+    # revocations
+
+    async def queue_revocation(self, name: str, sealed: str, due: datetime) -> None:
+        """Remember that a refresh token is to be revoked, until the provider has done it; not tried before `due`."""
+
+    async def revocations(self, now: datetime) -> list[tuple[str, str]]:
+        """(name, sealed refresh token) of what is due, the oldest first, a hundred at most."""
+
+    async def put_off(self, name: str, due: datetime) -> None:
+        """Try again then."""
 
     async def revoked(self, name: str) -> None:
         """The provider has done it."""
 
-    async def spend_logout(self, jti: str, now: datetime) -> bool:
-        """Whether this logout token is seen for the first time."""
+    async def logout_spent(self, jti: str) -> bool:
+        """Whether this logout token was used before."""
+
+    async def spend_logout(self, jti: str, until: datetime) -> bool:
+        """Mark it as used, to be remembered until then; False if it was used before."""
+
+    # sealing under another key
+
+    def secrets(self) -> AsyncIterator[StoredSecret]:
+        """Every sealed value."""
+
+    async def swap(self, secret: StoredSecret, sealed: str) -> bool:
+        """Put another sealed form in its place, if it has not changed since it was read."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +12,9 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
-from oauth.errors import GrantDead, LoginRefused, ProviderUnavailable
-from oauth.models import TokenSet
+from oauth.discovery import Discovery
+from oauth.errors import GrantDead, LoginRefused, ProviderUnavailable, ScopeRefused
+from oauth.models import Clock, TokenSet
 
 IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
 _LARGEST = 262_144
@@ -35,34 +37,29 @@ class Client:
 class Provider:
     """The protocol calls, each with its time-out. Holds no token between calls."""
 
-    def __init__(self, client: Client, *, timeout: float = 10.0) -> None:
-        """`timeout` in seconds, for each call."""
+    def __init__(self, client: Client, clock: Clock, *, timeout: float = 10.0) -> None:
+        """`timeout` in seconds, for each call from its beginning to its end."""
         self._client = client
         self._http = httpx2.AsyncClient(timeout=timeout, follow_redirects=False)
         self._timeout = timeout
-        self._metadata: Mapping[str, Any] | None = None
+        self._discovery = Discovery(client.issuer, self._json, clock)
 
     async def close(self) -> None:
         """Let go of the connections."""
         await self._http.aclose()
 
-    async def metadata(self) -> Mapping[str, Any]:
-        """The discovery document (OpenID Connect Discovery section 4), fetched once.
+    @property
+    def known(self) -> bool:
+        """Whether the provider's addresses are known."""
+        return self._discovery.known
 
-        Raises ProviderUnavailable, also when the document is another issuer's.
-        """
-        if self._metadata is None:
-            address = self._client.issuer.rstrip("/") + "/.well-known/openid-configuration"
-            found = await self._json(address)
-            needed = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-            if found.get("issuer") != self._client.issuer or not all(isinstance(found.get(n), str) for n in needed):
-                raise ProviderUnavailable
-            self._metadata = found
-        return self._metadata
+    async def metadata(self) -> Mapping[str, Any]:
+        """The discovery document. Raises ProviderUnavailable, also when the document is another issuer's."""
+        return await self._discovery.document()
 
     async def signing_keys(self) -> dict[str, Any]:
         """The published JWK Set. Raises ProviderUnavailable."""
-        return await self._json((await self.metadata())["jwks_uri"])
+        return await self._json(str((await self.metadata())["jwks_uri"]))
 
     async def answers_with_issuer(self) -> bool:
         """Whether callbacks carry `iss` (RFC 9207 section 3)."""
@@ -100,14 +97,15 @@ class Provider:
     async def refresh(self, refresh_token: str, *, scopes: frozenset[str], audience: str) -> TokenSet:
         """A new access token narrowed to `scopes` (RFC 6749 section 6), and the next refresh token.
 
-        Raises GrantDead or ProviderUnavailable.
+        Leaving `scope` out would ask for the whole grant, so an action that needs no scope asks for `openid` alone.
+        Raises GrantDead, ScopeRefused or ProviderUnavailable.
         """
         return await self._token(
             scopes,
             GrantDead,
             grant_type="refresh_token",
             refresh_token=refresh_token,
-            scope=" ".join(sorted(scopes)),
+            scope=" ".join(sorted(scopes)) or "openid",
             audience=audience,
         )
 
@@ -118,10 +116,13 @@ class Provider:
             return
         oauth = self._oauth()
         try:
-            answer = await oauth.revoke_token(endpoint, token=refresh_token, token_type_hint="refresh_token")  # noqa: S106
-        except httpx2.HTTPError:
+            async with asyncio.timeout(self._timeout):
+                answer = await oauth.revoke_token(endpoint, token=refresh_token, token_type_hint="refresh_token")  # noqa: S106
+        except (httpx2.HTTPError, TimeoutError):
             raise ProviderUnavailable from None
-        if answer.status_code == 429 or answer.status_code >= 500:
+        # A token that is unknown or over is answered 200 (RFC 7009 section 2.2), and 400 will not change by itself;
+        # anything else may, as our own credentials that an operator has to mend.
+        if answer.status_code not in {200, 204, 400}:
             raise ProviderUnavailable(_retry_after(answer))
 
     async def _token(self, asked: frozenset[str], refused: type[Exception], **body: str) -> TokenSet:
@@ -130,22 +131,25 @@ class Provider:
             oauth.register_compliance_hook(hook, _answered)
         endpoint = (await self.metadata())["token_endpoint"]
         try:
-            if body["grant_type"] == "refresh_token":
-                given = await oauth.refresh_token(
-                    endpoint,
-                    refresh_token=body["refresh_token"],
-                    scope=body["scope"],
-                    audience=body["audience"],
-                )
-            else:
-                given = await oauth.fetch_token(endpoint, redirect_uri=self._client.redirect_uri, **body)
+            async with asyncio.timeout(self._timeout):
+                if body["grant_type"] == "refresh_token":
+                    given = await oauth.refresh_token(
+                        endpoint,
+                        refresh_token=body["refresh_token"],
+                        scope=body["scope"],
+                        audience=body["audience"],
+                    )
+                else:
+                    given = await oauth.fetch_token(endpoint, redirect_uri=self._client.redirect_uri, **body)
         except OAuthError as error:
             if error.error == "invalid_grant" and refused is GrantDead:
                 raise GrantDead from None
+            if error.error == "invalid_scope" and refused is GrantDead:
+                raise ScopeRefused(asked) from None
             if refused is GrantDead:
                 raise ProviderUnavailable from None
             raise LoginRefused(str(error.error)) from None
-        except (httpx2.HTTPError, ValueError):
+        except (httpx2.HTTPError, TimeoutError, ValueError, RecursionError):
             raise ProviderUnavailable from None
         return _token_set(given, asked)
 
@@ -172,7 +176,7 @@ class Provider:
 
     async def _json(self, address: str) -> dict[str, Any]:
         try:
-            async with self._http.stream("GET", address) as answer:
+            async with asyncio.timeout(self._timeout), self._http.stream("GET", address) as answer:
                 body = b""
                 async for part in answer.aiter_bytes():
                     body += part
@@ -181,7 +185,7 @@ class Provider:
                 if answer.status_code != 200:
                     raise ProviderUnavailable(_retry_after(answer))
                 found = httpx2.Response(200, content=body).json()
-        except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError):
+        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError, RecursionError):
             raise ProviderUnavailable from None
         if not isinstance(found, dict):
             raise ProviderUnavailable
@@ -199,8 +203,8 @@ class _Borrowed(httpx2.AsyncBaseTransport):
 
 
 def _answered(answer: httpx2.Response) -> httpx2.Response:
-    """Overload and outage are not the person's fault, whatever the body says."""
-    if answer.status_code == 429 or answer.status_code >= 500:
+    """Overload and outage are not the person's fault, whatever the body says; nor is what is not even an object."""
+    if answer.status_code == 429 or answer.status_code >= 500 or not isinstance(answer.json(), dict):
         raise ProviderUnavailable(_retry_after(answer))
     return answer
 
@@ -221,6 +225,15 @@ def _token_set(given: Mapping[str, Any], asked: frozenset[str]) -> TokenSet:
         access_token=access,
         refresh_token=refresh if isinstance(refresh, str) and refresh else None,
         id_token=identity if isinstance(identity, str) else None,
-        expires_in=float(lifetime) if isinstance(lifetime, int | float) and not isinstance(lifetime, bool) else 60.0,
+        expires_in=_seconds(lifetime),
         scopes=frozenset(scope.split()) if isinstance(scope, str) else asked,
     )
+
+
+def _seconds(lifetime: object) -> float:
+    """A token's lifetime; some providers write it as a string. A day is as long as any is believed."""
+    if isinstance(lifetime, str) and lifetime.isdecimal() and len(lifetime) < 10:
+        lifetime = int(lifetime)
+    if isinstance(lifetime, bool) or not isinstance(lifetime, int | float):
+        return 60.0
+    return float(min(max(0, lifetime), 86_400))

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
 from oauth.models import Identity, Link, LinkVersion, Principal, SealedAccess, SlackProfile, SlackUser, Subject
+from oauth.ports import StoredSecret
 from oauth.tickets import Stage, Ticket
 
 Document = dict[str, Any]
 SCHEMA = 1
+_TICKET_SECRETS = ("login", "grant", "code", "waiting")
 
 
 def slack_of(found: Document) -> SlackUser:
+    """The person in a document."""
     return SlackUser(team=found["team"], user=found["user"], enterprise=found.get("enterprise"))
 
 
-def slack_document(slack: SlackUser) -> Document:
-    return {"_id": slack.key, "workspace": slack.workspace, **asdict(slack)}
-
-
 def link_of(found: Document) -> Link:
+    """The link in a document; fields that a newer replica has added are left alone."""
     identity = Identity(
         iss=found["iss"],
         sub=Subject(found["sub"]),
@@ -35,14 +36,15 @@ def link_of(found: Document) -> Link:
         scopes=frozenset(found["scopes"]),
         linked_at=found["linked_at"],
     )
-    access = tuple(SealedAccess(**{**a, "scopes": frozenset(a["scopes"])}) for a in found.get("access", []))
+    access = tuple(_access_of(a) for a in found.get("access", []))
     return Link(principal, found["refresh"], found.get("generation", 0), access, found.get("sid"))
 
 
 def link_document(link: Link) -> Document:
+    """A new link as it is kept, under no lease."""
     principal = link.principal
     return {
-        **slack_document(principal.slack),
+        **_slack_document(principal.slack),
         **asdict(principal.identity),
         "schema": SCHEMA,
         "version": principal.version,
@@ -57,13 +59,15 @@ def link_document(link: Link) -> Document:
 
 
 def access_document(access: SealedAccess) -> Document:
+    """A sealed access token as it is kept."""
     return {**asdict(access), "scopes": sorted(access.scopes)}
 
 
 def ticket_of(found: Document) -> Ticket:
+    """The ticket in a document."""
     return Ticket(
         slack=slack_of(found),
-        profile=SlackProfile(**found["profile"]),
+        profile=SlackProfile(**{f.name: found["profile"].get(f.name) for f in fields(SlackProfile)}),
         hash=found["hash"],
         stage=Stage(found["stage"]),
         created_at=found["created_at"],
@@ -79,6 +83,50 @@ def ticket_of(found: Document) -> Ticket:
 
 
 def ticket_document(ticket: Ticket) -> Document:
-    fields = asdict(ticket)
-    del fields["slack"]
-    return {**slack_document(ticket.slack), **fields, "stage": str(ticket.stage), "schema": SCHEMA}
+    """A ticket as it is kept."""
+    ticket_fields = asdict(ticket)
+    del ticket_fields["slack"]
+    return {**_slack_document(ticket.slack), **ticket_fields, "stage": str(ticket.stage), "schema": SCHEMA}
+
+
+def changes_document(changes: Mapping[str, object]) -> Document:
+    """Changes of a ticket as they are kept."""
+    return {name: str(value) if isinstance(value, Stage) else value for name, value in changes.items()}
+
+
+def link_secrets(found: Document) -> Iterator[StoredSecret]:
+    """What is sealed in a link's document."""
+    key = found["_id"]
+    yield StoredSecret(("links", key, "refresh"), f"link:{key}", "refresh", found["refresh"])
+    for at, access in enumerate(found.get("access", [])):
+        yield StoredSecret(("links", key, f"access.{at}.sealed"), f"link:{key}", "access", access["sealed"])
+
+
+def ticket_secrets(found: Document) -> Iterator[StoredSecret]:
+    """What is sealed in a ticket's document."""
+    key = found["_id"]
+    for name in _TICKET_SECRETS:
+        sealed = found.get(f"sealed_{name}")
+        if sealed is not None:
+            yield StoredSecret(("tickets", key, f"sealed_{name}"), f"ticket:{key}", name, sealed)
+
+
+def revocation_secret(found: Document) -> StoredSecret:
+    """What is sealed in a note."""
+    key = found["_id"]
+    return StoredSecret(("revocations", key, "sealed"), f"revocation:{key}", "refresh", found["sealed"])
+
+
+def _slack_document(slack: SlackUser) -> Document:
+    return {"_id": slack.key, "workspace": slack.workspace, **asdict(slack)}
+
+
+def _access_of(found: Document) -> SealedAccess:
+    return SealedAccess(
+        audience=found["audience"],
+        scopes=frozenset(found["scopes"]),
+        sealed=found["sealed"],
+        issued_at=found["issued_at"],
+        expires_at=found["expires_at"],
+        jti=found.get("jti"),
+    )

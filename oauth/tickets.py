@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from oauth.models import SlackProfile, SlackUser
+from oauth.models import LinkVersion, SlackProfile, SlackUser
 
 LIFETIME = timedelta(minutes=10)
 GUESSES = 3
@@ -31,6 +31,9 @@ class Stage(StrEnum):
     PROVING = "proving"
     DONE = "done"
     VOID = "void"
+
+
+OPEN_STAGES = frozenset(Stage) - {Stage.DONE, Stage.VOID}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,12 @@ class Ticket:
 
     def live(self, now: datetime) -> bool:
         """Whether it can still lead to a link, whatever an index has or has not removed by now."""
-        return now < self.expires_at and self.stage not in {Stage.DONE, Stage.VOID}
+        return now < self.expires_at and self.stage in OPEN_STAGES
+
+    @property
+    def link_version(self) -> LinkVersion:
+        """The version of the one link that can come of this ticket, so that a crash shows how far it came."""
+        return LinkVersion(self.hash[:24])
 
 
 def new_secret() -> str:
@@ -68,7 +76,7 @@ def new_secret() -> str:
 
 def hashed(secret: str) -> str:
     """What the database may know of a secret of 256 bits: so many need no salt and no slow hash."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def new_code() -> str:

@@ -6,12 +6,14 @@ the cipher authenticates, names the record, the field and the key.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from joserfc import jwe
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OctKey
 from joserfc.registry import HeaderParameter
+from joserfc.util import urlsafe_b64decode
 
 from oauth.errors import SealBroken
 
@@ -47,6 +49,14 @@ class Vault:
         if found.protected.get("rec") != record or found.protected.get("fld") != name:
             raise SealBroken
         return found.plaintext or b""
+
+    def current(self, sealed: str) -> bool:
+        """Whether it was sealed under the key that seals now."""
+        try:
+            header = json.loads(urlsafe_b64decode(sealed.partition(".")[0].encode()))
+        except ValueError:
+            return False
+        return isinstance(header, dict) and header.get("kid") == self._first.kid
 
     def _key_of(self, recipient: Any) -> OctKey:
         return self._keys[recipient.headers()["kid"]]

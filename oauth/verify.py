@@ -8,9 +8,10 @@ Logout section 2.6 (logout token). PyJWT checks the signature only: left to itse
 from __future__ import annotations
 
 import hmac
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from jwt import PyJWS
@@ -26,6 +27,7 @@ ALGORITHMS = ("RS256", "PS256", "ES256")
 LEEWAY = 60.0
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _LONGEST = 16_384
+_LAST_SECOND = 253_402_300_000.0  # the year 9999
 _KEYS_IN_HEADER = {"jwk", "jku", "x5u", "crit"}
 
 
@@ -39,12 +41,22 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A verified ID token: who it is, whether the provider vouches for the e-mail, and its session there."""
+
+    identity: Identity
+    email_verified: bool
+    sid: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Logout:
-    """A verified logout token: whose sessions end, or which one."""
+    """A verified logout token: whose sessions end, or which one. It is good until `until`."""
 
     sub: Subject | None
     sid: str | None
     jti: str
+    until: datetime
 
 
 class Verifier:
@@ -56,8 +68,8 @@ class Verifier:
         self._keys = keys
         self._clock = clock
 
-    async def id_token(self, token: str, *, nonce: str) -> tuple[Identity, bool]:
-        """The person and whether their e-mail is verified. Raises TokenInvalid or WrongOrganization."""
+    async def id_token(self, token: str, *, nonce: str) -> SignedIn:
+        """Who signed in. Raises TokenInvalid, WrongOrganization or ProviderUnavailable."""
         claims = await self._signed(token, types={None, "JWT"})
         now = self._clock()
         issuer(claims, self._expected.issuer)
@@ -76,7 +88,7 @@ class Verifier:
             name=_text(claims, "name"),
             org=_text(claims, "org_id"),
         )
-        return identity, claims.get("email_verified") is True
+        return SignedIn(identity, claims.get("email_verified") is True, _text(claims, "sid"))
 
     async def access_token(self, token: str, *, audience_: str, sub: Subject) -> Claims | None:
         """The claims of an access token that is a JWT; None for an opaque one. Raises TokenInvalid."""
@@ -109,7 +121,8 @@ class Verifier:
             raise TokenInvalid("jti")
         if sid is None and sub is None:
             raise TokenInvalid("sub")
-        return Logout(sub=Subject(sub) if sub else None, sid=sid, jti=jti)
+        until = datetime.fromtimestamp(_number(claims, "exp") + LEEWAY, UTC)
+        return Logout(Subject(sub) if sub else None, sid, jti, until)
 
     async def _signed(self, token: str, *, types: set[str | None]) -> Claims:
         """The claims behind a valid signature of the provider's own key."""
@@ -134,8 +147,6 @@ class Verifier:
 
 
 def _payload(token: str, key: Any) -> Claims:
-    import json
-
     try:
         decoded = PyJWS().decode_complete(token, key, algorithms=list(ALGORITHMS))
         claims = json.loads(decoded["payload"])
@@ -201,7 +212,8 @@ def organization(claims: Claims, expected: str | None) -> None:
 
 def _number(claims: Claims, name: str) -> float:
     found = claims.get(name)
-    if isinstance(found, bool) or not isinstance(found, int | float):
+    # A whole number of a thousand digits is valid JSON, and so are NaN and Infinity for Python's reader.
+    if isinstance(found, bool) or not isinstance(found, int | float) or not abs(found) < _LAST_SECOND:
         raise TokenInvalid(name)
     return float(found)
 

@@ -1,60 +1,91 @@
-"""What the pages say when a login does not lead to a link: one table from error codes to a heading and a sentence."""
+"""What the pages say when a login does not lead to a link: one table from error codes to words."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from oauth.errors import IdentityError, ProviderUnavailable, SealBroken
+from oauth.errors import IdentityError, ProviderUnavailable, SealBroken, StoreUnavailable
 
 
 class Words(NamedTuple):
-    """A heading, what happened and what to do next, and the HTTP status."""
+    """A heading, what happened, what to do next (one step a line), and the HTTP status."""
 
     title: str
     sentence: str
+    steps: tuple[str, ...]
     status: int
 
 
-_AGAIN = "Go back to Slack and type /agent link to get a fresh one."
+_FRESH = ("Go back to Slack.", "Type /agent link to the bot.", "Open the new link from your direct messages.")
+_SAME = ("Go back to Slack.", "Open the link in your direct messages once more, in this browser.")
 _TABLE = {
-    "ticket_unknown": Words("This link is no longer valid", f"It has expired or was replaced. {_AGAIN}", 410),
-    "ticket_used": Words("This link has done its work", f"It works once only. To link another account: {_AGAIN}", 410),
+    "ticket_unknown": Words(
+        "This link is no longer valid", "It has expired, or a newer one took its place.", _FRESH, 410
+    ),
+    "ticket_used": Words(
+        "This link has done its work", "It works once only, and nothing more is needed here.", _FRESH, 410
+    ),
     "wrong_browser": Words(
-        "This is another browser", f"The login was begun in another browser, so nothing was linked. {_AGAIN}", 403
+        "This is another browser", "The login was begun in another browser, so nothing was linked.", _SAME, 403
     ),
-    "state_unknown": Words(
-        "This login is over", "It was finished or begun anew elsewhere. Open the link in Slack once more.", 400
-    ),
+    "state_unknown": Words("This login is over", "It was finished already, or begun anew elsewhere.", _SAME, 400),
     "request_forged": Words(
-        "The form was not sent from its page", "Open the link in Slack once more, with cookies allowed.", 403
+        "The form was not sent from its page",
+        "Nothing has happened. This is also what you see where cookies are blocked.",
+        _SAME,
+        403,
     ),
     "login_refused": Words(
-        "You were not signed in", "The login was cancelled or refused. Open the link in Slack once more.", 403
+        "You were not signed in", "The login was cancelled or refused, so nothing was linked.", _SAME, 403
     ),
     "email_unverified": Words(
         "Your e-mail address is not verified",
-        "Verify it with your identity provider, then type /agent link in Slack.",
+        "Your identity provider does not vouch for it, so it does not show who you are.",
+        ("Verify your address with your identity provider.", *_FRESH),
         403,
     ),
     "email_differs": Words(
         "These are two different people",
-        "The address of this account is not the one that Slack knows. Sign in with the account of the Slack person.",
+        "The address of this account is not the one that Slack knows, so nothing was linked.",
+        ("Sign out of this account at your identity provider.", *_FRESH, "Sign in with your own account."),
+        403,
+    ),
+    "email_unknown": Words(
+        "Slack does not tell your e-mail address",
+        "It is needed here to show that the account is yours.",
+        ("Confirm your address in your Slack account, or ask who runs this bot.", *_FRESH),
         403,
     ),
     "wrong_organization": Words(
-        "This account is not a member", "Sign in with an account of the organization that runs this workspace.", 403
+        "This account is not a member",
+        "Only members of the organization that runs this workspace can be linked.",
+        (*_SAME, "Sign in with your account of that organization."),
+        403,
     ),
     "identity_taken": Words(
         "This account is linked already",
-        "Another person of this workspace is linked to it. They can type /agent unlink; both of you were told.",
+        "Another person of this workspace is linked to it. Nothing was changed, and both of you are told.",
+        ("If both are you: type /agent unlink in Slack as the other person.", *_FRESH),
+        409,
+    ),
+    "linked_elsewhere": Words(
+        "You are linked to another account",
+        "One Slack person has one account. Nothing was changed.",
+        ("Go back to Slack.", "Type /agent unlink to end the link to the other account.", *_FRESH[1:]),
         409,
     ),
 }
+_LATER = Words(
+    "The login cannot be finished now",
+    "A part that it needs does not answer. Nothing was linked.",
+    ("Wait a minute.", *_SAME),
+    503,
+)
+_ELSE = Words("The login was not accepted", "What came back from the provider could not be trusted.", _FRESH, 400)
 
 
 def words_for(error: IdentityError) -> Words:
     """The words for an error; what is not in the table is nobody's fault and says nothing of itself."""
-    if isinstance(error, ProviderUnavailable | SealBroken):
-        return Words("The login cannot be finished now", "Please wait a minute and open the link in Slack again.", 503)
-    generic = Words("The login was not accepted", f"What came back could not be trusted. {_AGAIN}", 400)
-    return _TABLE.get(error.code, generic)
+    if isinstance(error, ProviderUnavailable | StoreUnavailable | SealBroken):
+        return _LATER
+    return _TABLE.get(error.code, _ELSE)

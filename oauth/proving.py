@@ -1,0 +1,218 @@
+"""The last step of linking: whoever signed in shows that they are the Slack person, and the grant becomes a link.
+
+The proof is the same verified e-mail address, or a code that the person carries back by hand. A grant has one owner
+at any time: the ticket that it stands in. Only who takes it from there by an atomic step may link it or end it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, NoReturn
+
+from oauth import tickets
+from oauth.errors import (
+    CodeExpired,
+    CodeWrong,
+    EmailDiffers,
+    EmailUnknown,
+    EmailUnverified,
+    IdentityError,
+    IdentityTaken,
+    LinkError,
+    NoCodePending,
+    SealBroken,
+    TicketUnknown,
+    TicketUsed,
+)
+from oauth.grants import Grant, Revoker
+from oauth.links import Links
+from oauth.models import Clock, Identity, LinkEvent, LinkObserver, Principal, SlackUser
+from oauth.ports import LinkStore, Taken
+from oauth.tickets import Stage, Ticket
+from oauth.vault import Vault
+
+Proof = Literal["auto", "code", "email"]
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """How a login ended: linked as `principal`, or waiting for `code` to be typed in Slack."""
+
+    ticket: Ticket
+    identity: Identity
+    principal: Principal | None
+    code: str | None = field(repr=False)
+
+
+class Proving:
+    """From a grant to a link, or to a refusal."""
+
+    def __init__(
+        self,
+        *,
+        store: LinkStore,
+        vault: Vault,
+        revoker: Revoker,
+        links: Links,
+        observer: LinkObserver,
+        clock: Clock,
+        proof: Proof,
+    ) -> None:
+        self._store = store
+        self._vault = vault
+        self._revoker = revoker
+        self._links = links
+        self._observer = observer
+        self._clock = clock
+        self._proof = proof
+
+    async def proven_or_waiting(self, ticket: Ticket, grant: Grant, *, verified: bool) -> Returned:
+        """Link at once where the e-mail proves the person; else keep the grant until the code comes.
+
+        Both hold only while no other browser has begun anew with this link.
+        """
+        mine = {"browser_hash": ticket.browser_hash}
+        problem = self._email_problem(ticket, grant.identity, verified=verified)
+        if self._proof != "code" and problem is None:
+            sealed = self._seal(ticket, "grant", grant.to_bytes())
+            taken = await self._take(ticket, Stage.RETURNED, sealed, mine)
+            if taken is None:
+                await self._superseded(ticket, grant)
+            return Returned(ticket, grant.identity, await self._complete(taken, grant), None)
+        if self._proof == "email" and problem is not None:
+            await self._revoker.discard(grant.refresh_token)
+            await self.refuse(ticket, grant.identity, problem)
+        code = tickets.new_code()
+        waiting = {
+            "stage": Stage.PROVING,
+            "sealed_grant": self._seal(ticket, "grant", grant.to_bytes()),
+            "sealed_code": self._seal(ticket, "code", code.encode()),
+            "guesses": 0,
+            "expires_at": self._clock() + tickets.LIFETIME,
+        }
+        if await self._store.advance(ticket, {Stage.RETURNED}, waiting, match=mine) is None:
+            await self._superseded(ticket, grant)
+        return Returned(ticket, grant.identity, None, code)
+
+    async def pending(self, slack: SlackUser) -> Identity | None:
+        """Who has signed in through this person's link and waits for their code."""
+        ticket = await self._store.ticket(slack)
+        if ticket is None or ticket.stage is not Stage.PROVING or not ticket.live(self._clock()):
+            return None
+        return self._grant(ticket).identity if ticket.sealed_grant is not None else None
+
+    async def by_code(self, slack: SlackUser, code: str) -> Principal:
+        """Prove by the code from the page. Raises LinkError or SealBroken."""
+        ticket = await self._store.count_guess(slack, tickets.GUESSES, self._clock())
+        if ticket is None or ticket.sealed_code is None or ticket.sealed_grant is None:
+            former = await self._store.ticket(slack)
+            pending = former is not None and former.sealed_code is not None
+            raise CodeExpired if pending else NoCodePending
+        try:
+            expected = self._vault.open(ticket.sealed_code, record=ticket.record, name="code").decode()
+            grant = self._grant(ticket)
+        except SealBroken as broken:
+            await self.refuse(ticket, None, broken)
+        if not tickets.same_code(code, expected):
+            left = tickets.GUESSES - ticket.guesses
+            if left == 0:
+                await self._revoker.end_ticket(ticket)
+            await self.refuse(ticket, grant.identity, CodeWrong(left))
+        # The very grant that this code was made for: the browser may have begun anew since the line above.
+        mine = {"sealed_grant": ticket.sealed_grant}
+        taken = await self._take(ticket, Stage.PROVING, ticket.sealed_grant, mine)
+        if taken is None:
+            former = await self._store.ticket(slack)
+            done = former is not None and (former.hash, former.stage) == (ticket.hash, Stage.DONE)
+            raise TicketUsed if done else CodeExpired
+        return await self._complete(taken, grant)
+
+    async def mend(self, ticket: Ticket) -> None:
+        """End the grant in a ticket that is over, unless it did become a link before a crash."""
+        link = await self._store.link(ticket.slack) if ticket.stage is Stage.DONE else None
+        if link is not None and link.principal.version == ticket.link_version:
+            await self._revoker.clear_grant(ticket)
+        elif ticket.stage is Stage.DONE:
+            await self._revoker.end_grant(ticket)
+        else:
+            await self._revoker.end_ticket(ticket)
+
+    async def refuse(
+        self,
+        ticket: Ticket,
+        identity: Identity | None,
+        reason: IdentityError,
+        other: SlackUser | None = None,
+        *,
+        tell: bool = True,
+    ) -> NoReturn:
+        """Write it down, tell the person, and raise it."""
+        event = LinkEvent("link.refused", "denied", ticket.slack, identity, reason.code, other=other)
+        await self._observer.record(event)
+        if tell:
+            await self._observer.notify(event)
+        raise reason
+
+    async def _take(
+        self, ticket: Ticket, stage: Stage, sealed_grant: str, match: Mapping[str, str | None]
+    ) -> Ticket | None:
+        """Claim the ticket, once among all callers. The grant stays in it until the link stands: see `mend`."""
+        done = {
+            "stage": Stage.DONE,
+            "sealed_grant": sealed_grant,
+            "sealed_code": None,
+            "sealed_waiting": None,
+            "expires_at": self._clock() + tickets.LIFETIME,
+        }
+        former = await self._store.advance(ticket, {stage}, done, match=match)
+        return None if former is None else replace(former, stage=Stage.DONE, sealed_grant=sealed_grant)
+
+    async def _complete(self, ticket: Ticket, grant: Grant) -> Principal:
+        """Make the link of a claimed ticket."""
+        try:
+            waiting = self._waiting(ticket)
+            principal = await self._links.make(ticket.slack, grant, ticket.link_version, waiting)
+        except Taken as taken:
+            # The grant is dropped and not revoked: that could end the live grant of the same identity as well.
+            await self._revoker.clear_grant(ticket)
+            await self.refuse(ticket, grant.identity, IdentityTaken(), taken.holder)
+        except (LinkError, SealBroken) as refused:
+            await self._revoker.end_grant(ticket)
+            await self.refuse(ticket, grant.identity, refused)
+        except BaseException:
+            await self._revoker.end_grant(ticket)
+            raise
+        await self._revoker.clear_grant(ticket)
+        return principal
+
+    async def _superseded(self, ticket: Ticket, grant: Grant) -> NoReturn:
+        await self._revoker.discard(grant.refresh_token)
+        await self.refuse(ticket, grant.identity, TicketUnknown(), tell=False)
+
+    def _email_problem(self, ticket: Ticket, identity: Identity, *, verified: bool) -> LinkError | None:
+        if not verified or not identity.email:
+            return EmailUnverified()
+        if not ticket.profile.email:
+            return EmailUnknown()
+        return None if same_address(identity.email, ticket.profile.email) else EmailDiffers()
+
+    def _grant(self, ticket: Ticket) -> Grant:
+        return Grant.from_bytes(self._vault.open(ticket.sealed_grant or "", record=ticket.record, name="grant"))
+
+    def _waiting(self, ticket: Ticket) -> str | None:
+        if ticket.sealed_waiting is None:
+            return None
+        return self._vault.open(ticket.sealed_waiting, record=ticket.record, name="waiting").decode()
+
+    def _seal(self, ticket: Ticket, name: str, plain: bytes) -> str:
+        return self._vault.seal(plain, record=ticket.record, name=name)
+
+
+def same_address(one: str, other: str) -> bool:
+    """Whether two addresses are the same mailbox for all we know.
+
+    Case is ignored in ASCII only: Unicode folding makes one of addresses that are two, as `straße.de` and `strasse.de`.
+    """
+    one, other = one.strip(), other.strip()
+    return one == other or (one.isascii() and other.isascii() and one.lower() == other.lower())

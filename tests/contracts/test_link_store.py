@@ -1,0 +1,293 @@
+"""The same promises from links and tickets in memory and in the database."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from oauth.models import Identity, Link, LinkVersion, Principal, SealedAccess, SlackProfile, SlackUser, Subject
+from oauth.ports import LinkStore, Taken
+from oauth.store import MongoLinkStore
+from oauth.tickets import OPEN_STAGES, Stage, Ticket, hashed
+from tests.fakes.link_store import MemoryLinkStore
+
+NOW = datetime(2030, 1, 2, 12, 0, tzinfo=UTC)
+LATER = NOW + timedelta(minutes=10)
+ADA, BOB = SlackUser("T1", "UADA"), SlackUser("T1", "UBOB", "E1")
+
+
+@pytest.fixture(params=["memory", "database"])
+def empty(request: pytest.FixtureRequest) -> LinkStore:
+    """A store with nothing in it."""
+    if request.param == "memory":
+        return MemoryLinkStore()
+    return MongoLinkStore(request.getfixturevalue("mongo_database"))
+
+
+@pytest.fixture
+async def store(empty: LinkStore) -> LinkStore:
+    """A store with nothing in it, ready for use."""
+    await empty.ensure_indexes()
+    return empty
+
+
+def link_of(slack: SlackUser = ADA, sub: str = "auth0|ada", version: str = "v1", **more: Any) -> Link:
+    """A link with one access token in it."""
+    identity = Identity("https://tenant.example/", Subject(sub), f"{slack.user}@corp.example", None, "org_1")
+    principal = Principal(slack, identity, LinkVersion(version), frozenset({"a", "b"}), NOW)
+    access = SealedAccess("https://api.example", frozenset({"a"}), "sealed-access", NOW, LATER, "jti-1")
+    return Link(principal, "sealed-refresh", access=(access,), **more)
+
+
+def ticket_of(slack: SlackUser = ADA, **more: Any) -> Ticket:
+    """A ticket whose link nobody has opened yet."""
+    profile = SlackProfile("Corp", slack.user, None)
+    return replace(Ticket(slack, profile, hashed(secrets.token_hex(8)), Stage.OPEN, NOW, LATER), **more)
+
+
+async def test_a_link_comes_back_as_it_was_stored(store: LinkStore) -> None:
+    """Every field survives, the enterprise and the sealed access tokens among them."""
+    link = link_of(BOB, sid="session-1")
+    await store.add_link(link)
+    assert await store.link(BOB) == link
+    assert await store.link(ADA) is None
+    assert await store.holder("E1", link.principal.identity) == BOB
+
+
+async def test_t17_an_identity_has_one_person_in_a_workspace(store: LinkStore) -> None:
+    """The unique index refuses the second person of one workspace and names the first."""
+    await store.add_link(link_of())
+    with pytest.raises(Taken) as taken:
+        await store.add_link(link_of(SlackUser("T1", "UEVE")))
+    assert taken.value.holder == ADA
+
+
+async def test_t17_a_person_has_one_link(store: LinkStore) -> None:
+    """A second identity does not replace the first."""
+    await store.add_link(link_of())
+    with pytest.raises(Taken) as taken:
+        await store.add_link(link_of(sub="auth0|eve"))
+    assert taken.value.holder == ADA
+    assert await store.link(ADA) == link_of()
+
+
+async def test_t59_the_same_user_id_elsewhere_is_somebody_else(store: LinkStore) -> None:
+    """Workspaces do not share links, neither by user id nor by identity."""
+    elsewhere = SlackUser("T2", "UADA")
+    await store.add_link(link_of())
+    await store.add_link(link_of(elsewhere))
+    assert await store.link(elsewhere) == link_of(elsewhere)
+    found = [link.principal.slack async for link in store.links(sub=Subject("auth0|ada"))]
+    assert found == [ADA, elsewhere]
+    assert [link.principal.slack async for link in store.links(workspace="T2")] == [elsewhere]
+
+
+async def test_links_are_found_by_session(store: LinkStore) -> None:
+    """A logout that names a session alone finds its links, and no link without one."""
+    await store.add_link(link_of(sid="session-1"))
+    await store.add_link(link_of(BOB, "auth0|bob"))
+    assert [link.principal.slack async for link in store.links(sid="session-1")] == [ADA]
+
+
+async def test_t36_one_of_many_gets_the_lease(store: LinkStore) -> None:
+    """Of twenty callers at once one may refresh; the next one when it is over or given back."""
+    await store.add_link(link_of())
+    principal = link_of().principal
+    until = NOW + timedelta(seconds=15)
+    got = await asyncio.gather(*(store.lease(principal, f"owner-{n}", NOW, until) for n in range(20)))
+    winners = [n for n, link in enumerate(got) if link is not None]
+    assert len(winners) == 1
+    await store.release(principal, "somebody else")
+    assert await store.lease(principal, "late", NOW, until) is None
+    assert await store.lease(principal, "after", until, until + timedelta(seconds=15)) == link_of()
+    await store.release(principal, "after")
+    assert await store.lease(principal, "again", NOW, until) == link_of()
+
+
+async def test_no_lease_on_another_version(store: LinkStore) -> None:
+    """Who knew the link before it was made anew may not refresh it."""
+    await store.add_link(link_of(version="v2"))
+    assert await store.lease(link_of(version="v1").principal, "owner", NOW, LATER) is None
+
+
+async def test_a_refresh_token_is_replaced_once(store: LinkStore) -> None:
+    """A save names the generation that it spent, so the second of two has no effect; it ends the lease."""
+    await store.add_link(link_of())
+    leased = await store.lease(link_of().principal, "owner", NOW, LATER)
+    assert leased is not None
+    assert await store.save(replace(leased, sealed_refresh="second", access=()))
+    assert not await store.save(replace(leased, sealed_refresh="third"))
+    there = await store.link(ADA)
+    assert there is not None
+    assert (there.sealed_refresh, there.access, there.generation) == ("second", (), leased.generation + 1)
+    assert await store.lease(leased.principal, "next", NOW, LATER) is not None
+
+
+async def test_t39_what_was_removed_cannot_be_saved(store: LinkStore) -> None:
+    """A save after unlinking finds nothing, and one after linking anew finds another version."""
+    await store.add_link(link_of())
+    assert await store.remove_link(link_of())
+    assert not await store.save(link_of())
+    assert await store.link(ADA) is None
+    await store.add_link(link_of(version="v2"))
+    assert not await store.save(link_of())
+
+
+async def test_only_the_very_link_is_removed(store: LinkStore) -> None:
+    """A link that was refreshed or made anew since it was read stays."""
+    await store.add_link(link_of())
+    assert not await store.remove_link(link_of(version="v0"))
+    assert await store.save(link_of())
+    assert not await store.remove_link(link_of())
+    assert await store.remove_link(link_of(generation=1))
+    assert not await store.remove_link(link_of(generation=1))
+
+
+async def test_a_ticket_comes_back_as_it_was_stored(store: LinkStore) -> None:
+    """Every field survives, and it is found by person, by hash and by state."""
+    ticket = ticket_of(BOB, state_hash="s", browser_hash="b", sealed_login="l", sealed_waiting="w", guesses=2)
+    assert await store.put_ticket(ticket)
+    assert await store.ticket(BOB) == ticket
+    assert await store.ticket_by_hash(ticket.hash) == ticket
+    assert await store.ticket_by_state("s") == ticket
+    assert await store.ticket(ADA) is None
+    assert await store.ticket_by_hash("other") is None
+    assert await store.ticket_by_state("other") is None
+
+
+async def test_t15_the_newest_ticket_is_the_only_one(store: LinkStore) -> None:
+    """A later ticket takes the place of the earlier, which leads nowhere any more."""
+    first, second = ticket_of(), ticket_of()
+    assert await store.put_ticket(first)
+    assert await store.put_ticket(second)
+    assert await store.ticket_by_hash(first.hash) is None
+    assert await store.advance(first, OPEN_STAGES, {"stage": Stage.DONE}) is None
+
+
+@pytest.mark.parametrize("stage", [Stage.RETURNED, Stage.PROVING, Stage.VOID])
+async def test_a_ticket_with_a_grant_is_not_replaced(store: LinkStore, stage: Stage) -> None:
+    """The grant would be lost without being revoked, so it has to leave the ticket first."""
+    former = ticket_of(stage=stage, sealed_grant="grant")
+    assert await store.put_ticket(former)
+    assert not await store.put_ticket(ticket_of())
+    assert not await store.claim_ticket(ticket_of(), LATER)
+    assert await store.advance(former, {stage}, {"sealed_grant": None}, match={"sealed_grant": "grant"})
+    assert await store.put_ticket(ticket_of())
+
+
+async def test_a_ticket_that_is_done_is_replaced(store: LinkStore) -> None:
+    """Its grant is a link by then, whether or not it has been cleared away."""
+    assert await store.put_ticket(ticket_of(stage=Stage.DONE, sealed_grant="grant"))
+    assert await store.claim_ticket(ticket_of(), NOW)
+
+
+async def test_one_of_many_claims_the_ticket(store: LinkStore) -> None:
+    """Of ten claims at once one wins; the next one only when that ticket's time is over, or it is done or void."""
+    claims = await asyncio.gather(*(store.claim_ticket(ticket_of(), NOW) for _ in range(10)))
+    assert sum(claims) == 1
+    assert await store.claim_ticket(ticket_of(), LATER)
+    for stage in (Stage.DONE, Stage.VOID):
+        there = await store.ticket(ADA)
+        assert there is not None
+        assert not await store.claim_ticket(ticket_of(), NOW)
+        await store.advance(there, OPEN_STAGES, {"stage": stage})
+        assert await store.claim_ticket(ticket_of(), NOW)
+
+
+async def test_t10_one_of_a_hundred_advances_a_ticket(store: LinkStore) -> None:
+    """A transition happens once among all callers, and who made it learns how the ticket was before."""
+    ticket = ticket_of(stage=Stage.STARTED, state_hash="s")
+    await store.put_ticket(ticket)
+    changes = {"stage": Stage.RETURNED, "state_hash": None}
+    moved = await asyncio.gather(*(store.advance(ticket, {Stage.STARTED}, changes) for _ in range(100)))
+    assert [former for former in moved if former is not None] == [ticket]
+    assert await store.ticket(ADA) == replace(ticket, stage=Stage.RETURNED, state_hash=None)
+
+
+async def test_a_transition_can_name_what_must_not_have_changed(store: LinkStore) -> None:
+    """With `match` a field that is another by now, or none, stops the step."""
+    ticket = ticket_of(browser_hash="b")
+    await store.put_ticket(ticket)
+    for wrong in ({"browser_hash": "c"}, {"browser_hash": None}, {"sealed_grant": "g"}):
+        assert await store.advance(ticket, OPEN_STAGES, {"stage": Stage.VOID}, match=wrong) is None
+    assert await store.advance(
+        ticket, OPEN_STAGES, {"stage": Stage.VOID}, match={"browser_hash": "b", "sealed_grant": None}
+    )
+
+
+async def test_t58_guesses_are_counted_one_by_one(store: LinkStore) -> None:
+    """Of ten guesses at once three count, and none when the ticket waits for no code or its time is over."""
+    ticket = ticket_of(stage=Stage.PROVING)
+    await store.put_ticket(ticket)
+    assert await store.count_guess(ADA, 3, LATER) is None
+    assert await store.count_guess(BOB, 3, NOW) is None
+    guesses = await asyncio.gather(*(store.count_guess(ADA, 3, NOW) for _ in range(10)))
+    assert sorted(guess.guesses for guess in guesses if guess is not None) == [1, 2, 3]
+    await store.advance(ticket, {Stage.PROVING}, {"stage": Stage.RETURNED, "guesses": 0})
+    assert await store.count_guess(ADA, 3, NOW) is None
+
+
+async def test_grants_that_are_left_behind_are_found(store: LinkStore) -> None:
+    """What is over or void with a grant in it is found; what is live, or holds none, is not."""
+    await store.put_ticket(ticket_of(stage=Stage.PROVING, sealed_grant="grant"))
+    await store.put_ticket(ticket_of(BOB, expires_at=NOW))
+    assert [t.slack async for t in store.over(NOW)] == []
+    assert [t.slack async for t in store.over(LATER)] == [ADA]
+    ada = await store.ticket(ADA)
+    assert ada is not None
+    await store.advance(ada, OPEN_STAGES, {"stage": Stage.VOID})
+    assert [t.slack async for t in store.over(NOW)] == [ADA]
+
+
+async def test_old_tickets_are_forgotten_but_no_grant_is(store: LinkStore) -> None:
+    """Names and addresses do not stay for ever; a ticket with a grant stays until the grant has left it."""
+    await store.put_ticket(ticket_of())
+    await store.put_ticket(ticket_of(BOB, stage=Stage.VOID, sealed_grant="grant"))
+    await store.spend_logout("old", NOW)
+    await store.forget(LATER)
+    assert await store.ticket(ADA) is not None
+    assert not await store.logout_spent("old")
+    await store.forget(LATER + timedelta(seconds=1))
+    assert await store.ticket(ADA) is None
+    assert await store.ticket(BOB) is not None
+
+
+async def test_revocations_wait_until_they_are_due(store: LinkStore) -> None:
+    """A note is handed out from its time on, the oldest first, until it is put off or done."""
+    await store.queue_revocation("b", "sealed-b", LATER)
+    await store.queue_revocation("a", "sealed-a", NOW)
+    assert await store.revocations(NOW) == [("a", "sealed-a")]
+    assert await store.revocations(LATER) == [("a", "sealed-a"), ("b", "sealed-b")]
+    await store.put_off("a", LATER + timedelta(seconds=1))
+    assert await store.revocations(LATER) == [("b", "sealed-b")]
+    await store.revoked("b")
+    assert await store.revocations(LATER) == []
+
+
+async def test_t32_a_logout_token_is_spent_once(store: LinkStore) -> None:
+    """Of two at once one is the first, and afterwards it is known."""
+    assert not await store.logout_spent("jti")
+    assert sorted(await asyncio.gather(*(store.spend_logout("jti", LATER) for _ in range(5)))) == [False] * 4 + [True]
+    assert await store.logout_spent("jti")
+
+
+async def test_t35_every_secret_is_found_and_swapped_once(store: LinkStore) -> None:
+    """Sealing anew meets each sealed value in its place, and does not undo what has changed since it was read."""
+    await store.add_link(link_of())
+    await store.put_ticket(ticket_of(sealed_login="l", sealed_grant="g", sealed_code="c", sealed_waiting="w"))
+    await store.queue_revocation("n", "r", NOW)
+    found = {secret.sealed: secret async for secret in store.secrets()}
+    assert {(s.record, s.name) for s in found.values()} == {
+        ("link:T1:UADA", "refresh"), ("link:T1:UADA", "access"),
+        ("ticket:T1:UADA", "login"), ("ticket:T1:UADA", "grant"),
+        ("ticket:T1:UADA", "code"), ("ticket:T1:UADA", "waiting"), ("revocation:n", "refresh"),
+    }  # fmt: skip
+    for secret in found.values():
+        assert await store.swap(secret, f"new-{secret.sealed}")
+        assert not await store.swap(secret, "late")
+    assert {secret.sealed async for secret in store.secrets()} == {f"new-{sealed}" for sealed in found}
