@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+FOREIGN := tests/foreign/node_modules/.ready
 
 .PHONY: demo test check format lock clean
 
@@ -16,7 +17,11 @@ $(READY): pyproject.toml requirements.lock
 demo: $(READY)  ## the whole product on this machine, nothing configured
 	$(BIN)/countersign demo $(ARGS)
 
-test: $(READY)  ## every test, on real servers at free ports
+# Servers that nobody here wrote. Where there is no npm the tests that need them are skipped and say so.
+$(FOREIGN): tests/foreign/package-lock.json
+	if command -v npm >/dev/null; then npm --prefix tests/foreign ci --no-audit --no-fund --loglevel=error && touch $@; fi
+
+test: $(READY) $(FOREIGN)  ## every test, on real servers at free ports
 	$(BIN)/pytest $(ARGS)
 
 check: $(READY)  ## format, lint, types, imports
@@ -37,4 +42,4 @@ lock:  ## resolves every dependency anew
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) data
+	rm -rf $(VENV) data tests/foreign/node_modules

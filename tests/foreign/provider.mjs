@@ -1,0 +1,137 @@
+// A certified OpenID provider (npm `oidc-provider`) at a free port, with people in it and forms that a plain HTTP client
+// can fill in. The first argument is JSON: `client_id`, `client_secret`, `redirect_uri`, `audience`, `scopes`, `lifetime`.
+// Its issuer is its address without a trailing slash. Ends with its standard input.
+import { createServer } from 'node:http'
+import { randomBytes } from 'node:crypto'
+import { exportJWK, generateKeyPair } from 'jose'
+import Provider, { errors } from 'oidc-provider'
+
+const wanted = { lifetime: 300, ...JSON.parse(process.argv[2]) }
+const people = Object.fromEntries(['ada', 'bob', 'carol', 'mallory'].map((name) => [name, {
+  sub: `person-${name}`,
+  name: name[0].toUpperCase() + name.slice(1),
+  email: `${name}@example.com`,
+  email_verified: true,
+}]))
+const { privateKey } = await generateKeyPair('RS256', { extractable: true })
+
+const configuration = {
+  clients: [{
+    client_id: wanted.client_id,
+    client_secret: wanted.client_secret,
+    redirect_uris: [wanted.redirect_uri],
+    token_endpoint_auth_method: 'client_secret_post',
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+  }],
+  jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig', kid: 'first' }] },
+  cookies: { keys: [randomBytes(32).toString('hex')] },
+  findAccount: (_, id) => {
+    const person = Object.values(people).find(({ sub }) => sub === id)
+    return person && { accountId: id, claims: () => person }
+  },
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+  conformIdTokenClaims: false,
+  extraParams: ['audience'],
+  pkce: { required: () => true },
+  // A confidential client's tokens rotate near their end only, unless told; reuse ends the family either way.
+  rotateRefreshToken: true,
+  ttl: { AccessToken: wanted.lifetime, Grant: 86400, IdToken: 300, Interaction: 600, RefreshToken: 86400, Session: 600 },
+  interactions: { url: (_, { uid }) => `/interaction/${uid}` },
+  features: {
+    devInteractions: { enabled: false },
+    revocation: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: (ctx) => ctx.oidc.params.audience,
+      useGrantedResource: () => true,
+      getResourceServerInfo: (_, resource) => {
+        if (resource !== wanted.audience) throw new errors.InvalidTarget()
+        return {
+          audience: wanted.audience,
+          scope: wanted.scopes.join(' '),
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: wanted.lifetime,
+          jwt: { sign: { alg: 'RS256' } },
+        }
+      },
+    },
+  },
+}
+
+async function read(request) {
+  let text = ''
+  for await (const part of request) text += part
+  return new URLSearchParams(text)
+}
+
+async function consented({ params, session, grantId, prompt }) {
+  const known = grantId && await provider.Grant.find(grantId)
+  const grant = known || new provider.Grant({ accountId: session.accountId, clientId: params.client_id })
+  const { missingOIDCScope, missingOIDCClaims, missingResourceScopes } = prompt.details
+  if (missingOIDCScope) grant.addOIDCScope(missingOIDCScope.join(' '))
+  if (missingOIDCClaims) grant.addOIDCClaims(missingOIDCClaims)
+  for (const [resource, scopes] of Object.entries(missingResourceScopes ?? {})) {
+    grant.addResourceScope(resource, scopes.join(' '))
+  }
+  return { consent: { grantId: await grant.save() } }
+}
+
+async function outcome(interaction, form) {
+  if (form.get('choice') === 'cancel') return { error: 'access_denied', error_description: 'the person said no' }
+  if (interaction.prompt.name === 'consent') return consented(interaction)
+  const person = people[form.get('account')]
+  return person && { login: { accountId: person.sub, amr: ['pwd'] } }
+}
+
+function page(prompt) {
+  const field = prompt === 'login' ? '<input name="account">' : '<p>Let Countersign act for you?</p>'
+  return `<!doctype html><title>${prompt}</title><form method="post">${field}
+    <button name="choice" value="go on">Go on</button> <button name="choice" value="cancel">Cancel</button></form>`
+}
+
+async function interact(request, response) {
+  const interaction = await provider.interactionDetails(request, response)
+  const result = request.method === 'POST' ? await outcome(interaction, await read(request)) : undefined
+  if (result) return provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true })
+  response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page(interaction.prompt.name))
+}
+
+// What was handed out, so that a test can look for it where it must not be; and what has become of it.
+const issued = []
+
+async function fate({ refresh_token: value, ...rest }) {
+  const token = await provider.RefreshToken.find(value)
+  const state = !token ? 'gone' : token.consumed ? 'spent' : 'live'
+  return { refresh_token: value, state, ...rest }
+}
+
+async function remember(ctx, next) {
+  await next()
+  if (ctx.oidc?.route !== 'token' || ctx.status !== 200) return
+  const { access_token, refresh_token, id_token, scope } = ctx.body
+  const { Account: account, RotatedRefreshToken: rotated } = ctx.oidc.entities
+  const how = { sub: account.accountId, grant: ctx.oidc.params.grant_type, rotated: Boolean(rotated), scope }
+  issued.push({ ...how, access_token, refresh_token, id_token })
+}
+
+const server = createServer()
+await new Promise((ready) => server.listen(0, '127.0.0.1', ready))
+const issuer = `http://127.0.0.1:${server.address().port}`
+const provider = new Provider(issuer, configuration)
+provider.use(remember)
+const protocol = provider.callback()
+server.on('request', async (request, response) => {
+  if (request.url === '/rig/issued') {
+    const found = await Promise.all(issued.map(fate))
+    response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(found))
+  } else if (request.url.startsWith('/interaction/')) {
+    await interact(request, response).catch((error) => {
+      response.writeHead(error.status ?? 500, { 'content-type': 'text/plain' }).end(error.message)
+    })
+  } else {
+    protocol(request, response)
+  }
+})
+process.stdin.resume().on('end', () => process.exit(0))
+console.log(JSON.stringify({ url: issuer }))

@@ -1,0 +1,136 @@
+"""Servers that are not our sandbox, each a child process that ends when its standard input does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+HERE = Path(__file__).parent
+MODULES = HERE / "node_modules"
+OLDEST_NODE = 22
+AUDIENCE = "https://orders.example.com"
+SCOPES = ("orders:read", "orders:refund")
+CLIENT_ID, CLIENT_SECRET = "countersign", "a-secret-of-the-rig-that-protects-nothing"
+_PATIENCE = 30.0
+
+
+@cache
+def node() -> str | None:
+    """A Node.js that is new enough: the one that npm installed here, or the machine's own."""
+    brought = sorted(str(found) for found in MODULES.glob("node-*/bin/node"))
+    for candidate in [*brought, shutil.which("node")]:
+        if candidate is None:
+            continue
+        said = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)
+        major = said.stdout.strip().removeprefix("v").partition(".")[0]
+        if said.returncode == 0 and major.isdecimal() and int(major) >= OLDEST_NODE:
+            return candidate
+    return None
+
+
+def missing() -> str | None:
+    """Why these servers cannot run here, with the command that changes it; None where they can."""
+    if not all((MODULES / name).is_dir() for name in ("emulate", "jose", "oidc-provider")):
+        return "no node modules: npm --prefix tests/foreign ci"
+    if node() is None:
+        return f"no node {OLDEST_NODE} or newer: npm --prefix tests/foreign ci, or install one"
+    return None
+
+
+@asynccontextmanager
+async def child(script: str, settings: Mapping[str, Any]) -> AsyncIterator[str]:
+    """Run one of the scripts here and give the address that it prints when it is ready."""
+    process = await asyncio.create_subprocess_exec(
+        node() or "node",
+        str(HERE / script),
+        json.dumps(settings),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        line = await asyncio.wait_for(process.stdout.readline(), _PATIENCE)
+        assert line, f"{script} ended before it was ready"
+        yield str(json.loads(line)["url"]).replace("//localhost:", "//127.0.0.1:")
+    finally:
+        process.stdin.close()
+        await asyncio.wait_for(process.wait(), _PATIENCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """The OpenID provider. `issuer` is its address, without a slash at the end."""
+
+    issuer: str
+    redirect_uri: str
+
+    async def issued(self, sub: str | None = None) -> list[dict[str, Any]]:
+        """Every answer of the token endpoint, and whether its refresh token is `live`, `spent` or `gone`."""
+        found: list[dict[str, Any]] = await got(f"{self.issuer}/rig/issued")
+        return [each for each in found if sub in (None, each["sub"])]
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """The resource server."""
+
+    url: str
+
+    async def calls(self, sub: str | None = None) -> list[dict[str, Any]]:
+        """What it was asked under a token that it could verify."""
+        found: list[dict[str, Any]] = await got(f"{self.url}/calls")
+        return [each for each in found if sub in (None, each["sub"])]
+
+    async def refunds(self) -> list[dict[str, Any]]:
+        """The refunds that were carried out, whether or not anybody heard of it."""
+        return [call for call in await self.calls() if call["path"].endswith("/refund") and call.get("status") != 403]
+
+    async def gate(self, *, open_: bool) -> None:
+        """Closed, it does what it is told and answers nobody until it is opened."""
+        async with aiohttp.ClientSession() as session, session.post(f"{self.url}/gate", json={"open": open_}) as answer:
+            assert answer.status == 200
+
+
+@asynccontextmanager
+async def provider(redirect_uri: str, *, lifetime: int = 300) -> AsyncIterator[Provider]:
+    """A provider that knows one client; `lifetime` of access tokens in seconds."""
+    settings = {
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "redirect_uri": redirect_uri,
+        "audience": AUDIENCE,
+        "scopes": SCOPES,
+        "lifetime": lifetime,
+    }
+    async with child("provider.mjs", settings) as url:
+        yield Provider(url, redirect_uri)
+
+
+@asynccontextmanager
+async def shop(issuer: str, *, audience: str = AUDIENCE, ahead: float = 0) -> AsyncIterator[Shop]:
+    """A resource server that trusts this issuer, and whose clock is some seconds ahead."""
+    async with child("shop.mjs", {"issuer": issuer, "audience": audience, "ahead": ahead}) as url:
+        yield Shop(url)
+
+
+def slack(seed: Mapping[str, Any]) -> AbstractAsyncContextManager[str]:
+    """Slack's Web API with this workspace in it; its address, to which methods are added as `/api/METHOD`."""
+    return child("slack.mjs", seed)
+
+
+async def got(url: str, **headers: str) -> Any:
+    """The JSON behind an address."""
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+        assert answer.status == 200, (url, answer.status, await answer.text())
+        return await answer.json()
