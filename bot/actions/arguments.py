@@ -7,8 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import rfc8785
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from bot.actions.model import Action, Schema
 from bot.errors import ArgumentsInvalid
@@ -16,17 +19,28 @@ from bot.errors import ArgumentsInvalid
 _PAIR = re.compile(
     r"""\s*(?P<name>[^\s=]+)=(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>[^']*)'|(?P<bare>[^\s"']\S*|))(?=\s|$)"""
 )
-_CURLY = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
-_WORDS = {"integer": "a whole number", "number": "a number", "boolean": "yes or no", "string": "a text"}
+_WORDS = {
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "yes or no",
+    "string": "a text",
+    "array": "a JSON list",
+    "object": "a JSON object",
+}
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
-_INTEGER = re.compile(r"[+-]?\d{1,18}")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_INEXACT = (
+    "cannot be passed on exactly. Whole numbers go up to 9007199254740991; texts are plain text, "
+    "and lists are not nested without end."
+)
 
 
 def parse(text: str) -> dict[str, str]:
     """`a=1 b="two words"` as a mapping. Raises ArgumentsInvalid with a sentence about what cannot be read."""
     # Slack's editors turn straight quotes around a value into curly ones.
-    straight = re.sub(r"(?<==)[“„”]([^“”„]*)[”“]", r'"\1"', text)
-    straight = re.sub(r"(?<==)[‘’]([^‘’]*)[’‘](?=\s|$)", r"'\1'", straight)
+    straight = re.sub(r"(?<==)[“„”]([^“”„]*)[”“](?=\s|$)", _requoted, text)
+    straight = re.sub(r"(?<==)[‘’]([^‘]*?)[’‘](?=\s|$)", _requoted, straight)
     found: dict[str, str] = {}
     at = 0
     while straight[at:].strip():
@@ -40,7 +54,7 @@ def parse(text: str) -> dict[str, str]:
         if name in found:
             raise ArgumentsInvalid({name: "is given twice. Give it once."})
         double = match["double"]
-        value = re.sub(r"\\(.)", r"\1", double) if double is not None else match["single"]
+        value = re.sub(r"\\(.)", r"\1", double, flags=re.DOTALL) if double is not None else match["single"]
         found[name] = value if value is not None else match["bare"]
         at = match.end()
     return found
@@ -61,40 +75,85 @@ def check(action: Action, raw: Mapping[str, Any]) -> dict[str, Any]:
             continue
         try:
             arguments[name] = _typed(raw[name], schema)
-        except ValueError:
-            kind = schema.get("type")
-            problems[name] = f"must be {_WORDS.get(kind, 'JSON') if isinstance(kind, str) else 'of another type'}."
+        except (ValueError, RecursionError):
+            problems[name] = f"must be {_wanted(schema)}."
             continue
-        error = next(iter(Draft202012Validator(dict(schema)).iter_errors(arguments[name])), None)
-        if error is not None:
-            problems[name] = _sentence(error)
+        sentence = unfit(arguments[name], schema)
+        if sentence is not None:
+            problems[name] = sentence
     missing = tuple(name for name in action.required if name not in arguments and name not in problems)
     if problems or missing:
         raise ArgumentsInvalid(problems, missing)
     return arguments
 
 
-def _typed(value: Any, schema: Schema) -> Any:
-    if not isinstance(value, str):
-        return value
+def unfit(value: Any, schema: Schema) -> str | None:
+    """Why a value does not do, as a sentence without its subject; None if it does."""
+    try:
+        # A registry of its own: what a schema refers to elsewhere is never fetched.
+        validator = Draft202012Validator(dict(schema), registry=Registry())
+        error = next(iter(validator.iter_errors(value)), None)
+    except (Unresolvable, RecursionError):
+        return "does not fit what the action expects."
+    if error is not None:
+        return _sentence(error)
+    return None if exact(value) else _INEXACT
+
+
+def exact(value: Any) -> bool:
+    """Whether digests can be made of it: RFC 8785 ends at 2**53 - 1, and has no NaN and no half characters."""
+    try:
+        rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, RecursionError):
+        return False
+    return True
+
+
+def _requoted(match: re.Match[str]) -> str:
+    inner = match[1].replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{inner}"'
+
+
+def _kinds(schema: Schema) -> list[str]:
+    """The types that a schema admits, its alternatives included."""
     kind = schema.get("type")
-    if kind == "integer":
-        if not _INTEGER.fullmatch(value.strip()):
-            raise ValueError
-        return int(value)
-    if kind == "number":
-        number = float(value)
-        if number != number or number in {float("inf"), float("-inf")}:
-            raise ValueError
-        return number
-    if kind == "boolean":
-        word = value.strip().lower()
-        if word not in _TRUE | _FALSE:
-            raise ValueError
-        return word in _TRUE
+    if isinstance(kind, str):
+        return [kind]
+    if isinstance(kind, list):
+        return [str(one) for one in kind]
+    return [kind for one in schema.get("anyOf", ()) if isinstance(one, Mapping) for kind in _kinds(one)]
+
+
+def _wanted(schema: Schema) -> str:
+    return " or ".join(_WORDS.get(kind, kind) for kind in _kinds(schema) if kind != "null") or "JSON"
+
+
+def _typed(value: Any, schema: Schema) -> Any:
+    """A typed text as the first of the schema's types that it can be. Raises ValueError if it is none of them."""
+    kinds = _kinds(schema)
+    if not isinstance(value, str) or not kinds:
+        return value
+    for kind in sorted(kinds, key=lambda kind: kind == "string"):  # any text is a text, so that comes last
+        try:
+            return _read(value, kind)
+        except (ValueError, RecursionError):
+            continue
+    raise ValueError
+
+
+def _read(value: str, kind: str) -> Any:
+    word = value.strip()
+    if kind == "integer" and _INTEGER.fullmatch(word):
+        return int(word)
+    if kind == "number" and _NUMBER.fullmatch(word):
+        return float(word) if set(word) & set(".eE") else int(word)
+    if kind == "boolean" and word.lower() in _TRUE | _FALSE:
+        return word.lower() in _TRUE
     if kind in {"array", "object"}:
         return json.loads(value)
-    return value
+    if kind == "string":
+        return value
+    raise ValueError
 
 
 def _sentence(error: ValidationError) -> str:
@@ -108,7 +167,8 @@ def _sentence(error: ValidationError) -> str:
         "maxLength": f"must have at most {limit} characters.",
         "pattern": f"does not have the expected form ({limit}).",
         "enum": f"must be one of: {', '.join(map(str, limit)) if isinstance(limit, list) else limit}.",
-        "type": f"must be {_WORDS.get(limit, limit) if isinstance(limit, str) else limit}.",
+        "const": f"must be {limit}.",
+        "type": f"must be {_wanted({'type': limit})}.",
         "multipleOf": f"must be a multiple of {limit}.",
     }
     return sentences.get(str(error.validator), "does not fit what the action expects.")
