@@ -1,0 +1,141 @@
+"""Lists: what can be done, what waits, and what is on record about a person."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bot.actions.model import Action, Schema
+from bot.approvals.model import Approval, State
+from handlers.blocks import code, day, line, listed, section, short
+from handlers.message import Message
+from oauth import Principal
+
+_SOME = 10
+_WORDS = {
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "yes or no",
+    "array": "list",
+    "object": "JSON object",
+}
+_STANDS = {State.PENDING: "waits for your decision", State.APPROVED: "is approved and begins in a moment"}
+_TYPES = {
+    "link.started": "A login link was sent",
+    "link.completed": "Your account was linked",
+    "link.refused": "A login was refused",
+    "link.revoked": "Your link ended",
+    "token.refreshed": "Your login was renewed",
+    "token.refused": "Your login could not be used",
+    "approval.requested": "Your approval was asked for",
+    "approval.approved": "Approved",
+    "approval.denied": "Denied",
+    "approval.expired": "Expired without a decision",
+    "approval.cancelled": "Cancelled",
+    "action.started": "Began",
+    "action.finished": "Ended",
+    "action.refused": "Refused",
+    "login.embedded": "A one-time code was used to sign in",
+    "logout.received": "The identity provider logged you out",
+    "install.added": "The app was installed",
+    "install.removed": "The app was removed",
+    "keys.rotated": "The keys were changed",
+    "checkpoint": "A checkpoint was signed",
+}
+_OUTCOMES = {"denied": "refused", "failed": "failed", "unknown": "outcome not known"}
+
+
+def actions_list(actions: list[Action], principal: Principal | None) -> Message:
+    """What the agent can do, and what of it needs approval or more rights."""
+    if not actions:
+        return Message("No actions are set up here yet. Whoever runs the bot can add some.")
+    top = section(
+        "*What I can do for you*\nRun one with `/agent run ACTION name=value`; what is missing, a form asks for."
+    )
+    more = "… and {count} more. `/agent run ACTION` runs them too."
+    rows = [_action(one, principal) for one in actions]
+    count = f"{len(actions)} action" + ("s" if len(actions) > 1 else "")
+    return Message(f"{count} can be run here.", (top, *listed(rows, more, taken=4)))
+
+
+def approvals_list(approvals: list[Approval]) -> Message:
+    """What is open, oldest first as given. Values are on the cards alone."""
+    if not approvals:
+        return Message("Nothing waits for you.")
+    rows = [
+        f"{code(one.action[:64])} {_STANDS.get(one.state, f'is {one.state.value}')}\n"
+        f"asked {day(one.created_at)} · open until {day(one.expires_at)}"
+        for one in approvals
+    ]
+    count = "1 request is open." if len(approvals) == 1 else f"{len(approvals)} requests are open."
+    top = section(f"*{count}* Their cards are in our direct messages.")
+    return Message(count, (top, *listed(rows, "… and {count} more.", taken=2)))
+
+
+def audit_list(entries: list[dict[str, Any]]) -> Message:
+    """A person's audit entries (the contract's form), newest first."""
+    if not entries:
+        return Message("Nothing is on record about you yet.")
+    newest = sorted(entries, key=_place, reverse=True)
+    count = f"Your latest {len(entries)} entries in the audit trail" if len(entries) > 1 else "Your audit trail"
+    top = section(f"*{count}*, newest first.")
+    return Message(f"{count}.", (top, *listed([_entry(one) for one in newest], "… and {count} older ones.", taken=2)))
+
+
+def _action(action: Action, principal: Principal | None) -> str:
+    marks = ["asks for your approval first"] if action.approval != "none" else []
+    if principal is not None and (beyond := sorted(action.scopes - principal.scopes)):
+        marks.append(f"beyond your login: {_some(map(code, (short(one, 80) for one in beyond)), len(beyond))}")
+    rows = [f"*{code(short(action.name, 64))}* {line(action.description, 500)}"]
+    rows += [f"• {code(short(name, 64))} {_parameter(schema)}" for name, schema in [*action.parameters.items()][:_SOME]]
+    if len(action.parameters) > _SOME:
+        rows.append(f"• … and {len(action.parameters) - _SOME} more")
+    if marks:
+        rows.append(f"_{'; '.join(marks)}_")
+    return "\n".join(rows)
+
+
+def _parameter(schema: Schema) -> str:
+    kind = schema.get("type")
+    words = [_WORDS.get(kind, "text") if isinstance(kind, str) else "value"]
+    allowed = schema.get("enum")
+    if isinstance(allowed, list) and allowed:
+        words = [f"one of {_some((line(_text(one), 40) for one in allowed), len(allowed))}"]
+    if isinstance(schema.get("description"), str):
+        words.append(line(schema["description"], 120))
+    if "default" in schema:
+        words.append(f"optional, else {code(short(_text(schema['default']), 40))}")
+    return " · ".join(words)
+
+
+def _some(words: Any, count: int) -> str:
+    shown = [word for word, _ in zip(words, range(_SOME), strict=False)]
+    return ", ".join(shown) + (f" and {count - _SOME} more" if count > _SOME else "")
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _entry(entry: Mapping[str, Any]) -> str:
+    type_, outcome, reason = (_text(entry.get(name) or "") for name in ("type", "outcome", "reason"))
+    words = _TYPES.get(type_) or code(type_[:64])
+    action = f" {code(short(_text(entry['action']), 64))}" if entry.get("action") else ""
+    ending = [_OUTCOMES[outcome]] if outcome in _OUTCOMES else []
+    ending += [line(reason.replace("_", " "), 100)] if reason else []
+    return f"{_at(entry.get('at'))} · {words}{action}" + (f" ({', '.join(ending)})" if ending else "")
+
+
+def _at(value: object) -> str:
+    try:
+        at = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        return day(at if at.tzinfo else at.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
+        return line(str(value or "at some time"), 40)
+
+
+def _place(entry: Mapping[str, Any]) -> tuple[int, str]:
+    seq = entry.get("seq")
+    return (seq if isinstance(seq, int) else 0, str(entry.get("at") or ""))

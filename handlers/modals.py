@@ -1,0 +1,154 @@
+"""The windows people type into, and what comes back from them (docs.slack.dev, "Modals")."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bot.actions.model import Action
+from handlers.blocks import code, line, paragraph, passages, plain, section, short
+from handlers.inert import inert
+from handlers.inputs import bare_input, input_block
+from handlers.message import Block
+
+LINK_CODE = "link.code"
+CODE = "code"
+RUN_SUBMIT = "run.submit"
+
+_TITLE = 24
+_BLOCKS = 100
+_ID = 255
+_PROBLEMS = 20
+_ERROR = 300
+# Slack takes 250 KB for a view; what the other fields and the two paragraphs need is kept free.
+_SIZE = 200_000
+_STATE_KEYS = ("value", "selected_date", "selected_time", "selected_option")
+
+
+def code_modal() -> dict[str, Any]:
+    """Where the code from the page goes."""
+    return {
+        "type": "modal",
+        "callback_id": LINK_CODE,
+        "title": plain("Enter the code"),
+        "submit": plain("Link"),
+        "close": plain("Cancel"),
+        "blocks": [
+            section("After the login, the page shows a code. It ties the account to you."),
+            {
+                "type": "input",
+                "block_id": CODE,
+                "label": plain("Code"),
+                "element": {
+                    "type": "plain_text_input",
+                    "action_id": CODE,
+                    "placeholder": plain("XXXX-XXXX"),
+                    "max_length": 40,
+                    "focus_on_load": True,
+                },
+            },
+        ],
+    }
+
+
+def action_form(action: Action, given: Mapping[str, Any], problems: Mapping[str, str], metadata: str) -> dict[str, Any]:
+    """The form of an action, filled with what was given already, else with defaults.
+
+    `problems` has a sentence per parameter; `metadata` comes back with the submission, at most 3000 characters.
+    """
+    inputs, lost = _inputs(action, given)
+    said = [_problem(name, sentence) for name, sentence in problems.items()]
+    said += [_problem(name, "cannot be carried over to this form. Please enter it here again.") for name in lost]
+    left_out = len(action.parameters) - len(inputs)
+    if left_out:
+        said.append(f"{left_out} more do not fit here: use `/agent run ACTION name=value` for them.")
+    blocks = [paragraph(passages(action.description or action.name)[0])]
+    if said:
+        blocks.append(section("\n".join(said[:_PROBLEMS])))
+    return {
+        "type": "modal",
+        "callback_id": RUN_SUBMIT,
+        "private_metadata": metadata,
+        "title": plain(short(inert(action.name), _TITLE) or "Run"),
+        "submit": plain("Run"),
+        "close": plain("Cancel"),
+        "blocks": [*blocks, *inputs],
+    }
+
+
+def submitted(view: Mapping[str, Any]) -> dict[str, Any]:
+    """What was entered, as text, by parameter; what was left empty is left out."""
+    state = view.get("state") if isinstance(view, Mapping) else None
+    values = state.get("values") if isinstance(state, Mapping) else None
+    found: dict[str, Any] = {}
+    for block, inside in values.items() if isinstance(values, Mapping) else ():
+        entry = inside.get(block) if isinstance(inside, Mapping) else None
+        text = _entered(entry) if isinstance(entry, Mapping) else None
+        if isinstance(block, str) and text:
+            found[block] = text
+    return found
+
+
+def form_errors(view: Mapping[str, Any], problems: Mapping[str, str], missing: Iterable[str]) -> dict[str, str]:
+    """For `response_action: errors`: a sentence under each field.
+
+    Slack takes errors of fields that exist alone; any other is said under the first one.
+    """
+    names = _names(view)
+    found: dict[str, str] = {}
+    elsewhere: list[str] = []
+    for name, sentence in [*problems.items(), *((name, "is missing.") for name in missing)]:
+        if name in names:
+            found[name] = short(inert(sentence[:1].upper() + sentence[1:]), _ERROR)
+        else:
+            elsewhere.append(inert(f"{name} {sentence}".strip()))
+    if elsewhere and names:
+        found[names[0]] = short(" ".join([*([found[names[0]]] if names[0] in found else []), *elsewhere]), _ERROR)
+    return found
+
+
+def _inputs(action: Action, given: Mapping[str, Any]) -> tuple[list[Block], list[str]]:
+    """An input each, as many as fit, required ones first if not all do; and the names of given values they lack."""
+    named = [name for name in action.parameters if 0 < len(name) <= _ID]
+    room = _BLOCKS - 2
+    if len(named) > room:
+        required = [name for name in named if name in action.required]
+        named = [*required, *(name for name in named if name not in action.required)][:room]
+    made: list[Block] = []
+    lost = [name for name in given if name in action.parameters and name not in named]
+    size = 0
+    for name in named:
+        block, held = input_block(name, action.parameters[name], given.get(name))
+        # Enough is kept free for the rest as bare inputs.
+        if size + _size(block) > _SIZE - 1000 * (len(named) - len(made)):
+            block, held = bare_input(name, action.parameters[name]), given.get(name) is None
+        size += _size(block)
+        made.append(block)
+        if not held:
+            lost.append(name)
+    return made, lost
+
+
+def _size(block: Block) -> int:
+    return len(json.dumps(block))
+
+
+def _problem(name: str, sentence: str) -> str:
+    return f"• {code(name[:64])} {line(sentence)}" if name else f"• {line(sentence)}"
+
+
+def _entered(entry: Mapping[str, Any]) -> str | None:
+    for key in _STATE_KEYS:
+        value = entry.get(key)
+        if isinstance(value, Mapping):
+            value = value.get("value")
+        if isinstance(value, str) and value:
+            return value
+    return None
+
+
+def _names(view: Mapping[str, Any]) -> list[str]:
+    blocks = view.get("blocks")
+    inputs = [one for one in blocks if isinstance(one, Mapping)] if isinstance(blocks, list) else []
+    return [one["block_id"] for one in inputs if one.get("type") == "input" and isinstance(one.get("block_id"), str)]
