@@ -18,6 +18,7 @@ from joserfc.util import urlsafe_b64decode
 from oauth.errors import SealBroken
 
 _ALGORITHMS = ["dir", "A256GCM"]
+_KEY_BYTES = 32
 _BINDING = {
     "rec": HeaderParameter("Record that the secret belongs to", "str", True),
     "fld": HeaderParameter("Field of that record", "str", True),
@@ -28,10 +29,16 @@ class Vault:
     """Seals under the first key of a JWK Set and opens with any of them."""
 
     def __init__(self, keys: dict[str, Any]) -> None:
-        """`keys` is a JWK Set of 256-bit `oct` keys, each with a `kid`. Raises ValueError if it has none."""
-        found = [key for key in KeySet.import_key_set(keys).keys if isinstance(key, OctKey) and key.kid]  # type: ignore[arg-type]
-        if not found:
-            raise ValueError("the key set has no oct key with a kid")
+        """`keys` is a JWK Set of 256-bit `oct` keys; one without a `kid` goes by its thumbprint (RFC 7638).
+
+        Raises ValueError, with nothing of a key in it.
+        """
+        try:
+            found = [key for key in KeySet.import_key_set(keys).keys if isinstance(key, OctKey)]  # type: ignore[arg-type]
+        except (JoseError, ValueError, TypeError, KeyError):
+            raise ValueError("the key set cannot be read") from None
+        if not found or any(len(key.raw_value) != _KEY_BYTES for key in found):
+            raise ValueError("the key set needs oct keys of 256 bits")
         self._first = found[0]
         self._keys = {key.kid: key for key in found}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+import json
 import secrets
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping
@@ -38,7 +39,8 @@ def public_jwk(key: rsa.RSAPrivateKey, kid: str = "key-1") -> dict[str, Any]:
 
 def sign(claims: Mapping[str, Any], *, typ: str | None = "JWT", kid: str = "key-1") -> str:
     """A token of the provider's own key."""
-    return jwt.encode(dict(claims), signing_key(), "RS256", headers={"kid": kid, "typ": typ})
+    payload = json.dumps(dict(claims)).encode()  # as is: PyJWT's own encoder would refuse some of what is forged
+    return jwt.PyJWS().encode(payload, signing_key(), "RS256", headers={"kid": kid, "typ": typ})
 
 
 @dataclass
