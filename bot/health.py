@@ -14,7 +14,9 @@ from bot.database import Database, alive
 class Installed(Protocol):
     """Knows whether Slack has told who we are."""
 
-    installed: object | None
+    @property
+    def installed(self) -> object | None:
+        """What Slack told, or None."""
 
 
 class Discovered(Protocol):

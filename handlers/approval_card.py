@@ -73,7 +73,7 @@ def approval_card(approval: Approval, *, acting_as: str | None = None) -> Messag
         *[paragraph(text) for text in passages(approval.description or name)],
         *_arguments(approval),
         *_facts(approval, acting_as),
-        _buttons(approval) if pending and approval.readable else section(_stands(approval)),
+        _ending(approval),
     ]
     if len(blocks) > MOST_BLOCKS or together(blocks) > MOST_TOGETHER:
         raise TooLargeToShow
@@ -121,7 +121,10 @@ def _name(action: str) -> str:
     return code(action[:_NAME])
 
 
-def _buttons(approval: Approval) -> Block:
+def _ending(approval: Approval) -> Block:
+    """The buttons while it waits, then how it stands; always one block, so that what was shown once always fits."""
+    if approval.state is not State.PENDING or not approval.readable:
+        return section(_stands(approval))
     return buttons(
         button(APPROVE, "Approve", style="primary", value=approval.id),
         button(DENY, "Deny", style="danger", value=approval.id),
@@ -131,7 +134,7 @@ def _buttons(approval: Approval) -> Block:
 def _arguments(approval: Approval) -> list[Block]:
     """Short values side by side with their names, the others below in full."""
     if not approval.readable:
-        return [section("What was asked cannot be opened any more, so it cannot be approved.")]
+        return [context("The values cannot be opened any more.")]
     if not approval.arguments:
         return [context("This action takes no values.")]
     rows: list[Block] = []
@@ -184,7 +187,7 @@ def _stands(approval: Approval) -> str:
     """One line: what was decided, by whom, and how it stands."""
     by, why = _by(approval), _why(approval.reason)
     return {
-        State.PENDING: "⏳ Waiting for a decision.",
+        State.PENDING: "⏳ Waiting for a decision." if approval.readable else "✗ It can no longer be approved.",
         State.APPROVED: f"✓ Approved{by}. ⏳ It begins in a moment.",
         State.EXECUTING: f"✓ Approved{by}. ⏳ It is running.",
         State.DONE: f"✓ Approved{by}, and done.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from handlers.inert import escaped, inert
@@ -125,6 +125,7 @@ def cut(text: str, most: int) -> str:
 
 def moment(at: datetime, shape: str = "{time}") -> str:
     """A time in the reader's own zone (docs.slack.dev, "Formatting text", dates)."""
+    at = at.astimezone(UTC)
     stated = f"{at:%H:%M} UTC" if shape == "{time}" else f"{at:%Y-%m-%d %H:%M} UTC"
     return f"<!date^{int(at.timestamp())}^{shape}|{stated}>"
 

@@ -10,6 +10,7 @@ from bot.errors import (
     ArgumentsInvalid,
     CountersignError,
 )
+from handlers.blocks import code
 from handlers.inert import escaped
 from oauth import IdentityError
 from oauth.errors import CodeWrong
@@ -60,7 +61,7 @@ def words(error: Exception) -> str:
     """What to tell the person, in mrkdwn, with the next step. Nothing of an unknown error is told; it is logged."""
     match error:
         case ActionUnknown():
-            near = ", ".join(f"`{escaped(name)}`" for name in error.near)
+            near = ", ".join(code(name) for name in error.near)
             hint = f" Did you mean {near}?" if near else ""
             return f"There is no action “{escaped(error.name[:64])}”.{hint} `/agent actions` lists them."
         case ArgumentsInvalid():
@@ -81,6 +82,6 @@ def words(error: Exception) -> str:
 
 def invalid(error: ArgumentsInvalid) -> str:
     """A sentence for each value that does not fit."""
-    lines = [f"• `{escaped(name)}` {escaped(text)}" if name else escaped(text) for name, text in error.problems.items()]
-    lines += [f"• `{escaped(name)}` is missing." for name in error.missing]
+    lines = [f"• {code(name)} {escaped(text)}" if name else escaped(text) for name, text in error.problems.items()]
+    lines += [f"• {code(name)} is missing." for name in error.missing]
     return "\n".join(["Nothing was done yet:", *lines])

@@ -153,9 +153,10 @@ def _date(value: Any) -> tuple[Block, bool]:
     if value is None:
         return element, True
     try:
-        return element | {"initial_date": date.fromisoformat(_text(value).strip()).isoformat()}, True
+        held = date.fromisoformat(_text(value)).isoformat() == value  # weeks and dates without dashes are read too
     except ValueError:
-        return element, False
+        held = False
+    return (element | {"initial_date": value}, True) if held else (element, False)
 
 
 def _chosen(kind: str, options: list[Block], wanted: str) -> tuple[Block, bool]:

@@ -88,12 +88,12 @@ def _action(action: Action, principal: Principal | None) -> str:
     marks = ["asks for your approval first"] if action.approval != "none" else []
     if principal is not None and (beyond := sorted(action.scopes - principal.scopes)):
         marks.append(f"beyond your login: {_some(map(code, (short(one, 80) for one in beyond)), len(beyond))}")
-    rows = [f"*{code(short(action.name, 64))}* {line(action.description, 500)}"]
+    rows = [f"{code(short(action.name, 64))} – {line(action.description, 500)}"]
     rows += [f"• {code(short(name, 64))} {_parameter(schema)}" for name, schema in [*action.parameters.items()][:_SOME]]
     if len(action.parameters) > _SOME:
         rows.append(f"• … and {len(action.parameters) - _SOME} more")
     if marks:
-        rows.append(f"_{'; '.join(marks)}_")
+        rows.append(f"→ {'; '.join(marks)}")
     return "\n".join(rows)
 
 
@@ -102,7 +102,7 @@ def _parameter(schema: Schema) -> str:
     words = [_WORDS.get(kind, "text") if isinstance(kind, str) else "value"]
     allowed = schema.get("enum")
     if isinstance(allowed, list) and allowed:
-        words = [f"one of {_some((line(_text(one), 40) for one in allowed), len(allowed))}"]
+        words = [f"one of {_some((code(short(_text(one), 40)) for one in allowed), len(allowed))}"]
     if isinstance(schema.get("description"), str):
         words.append(line(schema["description"], 120))
     if "default" in schema:

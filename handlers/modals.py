@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bot.actions.model import Action
-from handlers.blocks import code, line, paragraph, passages, plain, section, short
+from handlers.blocks import SECTION, code, line, paragraph, plain, section, short
 from handlers.inert import inert
 from handlers.inputs import bare_input, input_block
 from handlers.message import Block
@@ -21,8 +21,8 @@ _BLOCKS = 100
 _ID = 255
 _PROBLEMS = 20
 _ERROR = 300
-# Slack takes 250 KB for a view; what the other fields and the two paragraphs need is kept free.
-_SIZE = 200_000
+# Slack takes 250,000 characters for a view; what the metadata and two paragraphs may need is kept free.
+_SIZE = 150_000
 _STATE_KEYS = ("value", "selected_date", "selected_time", "selected_option")
 
 
@@ -63,7 +63,7 @@ def action_form(action: Action, given: Mapping[str, Any], problems: Mapping[str,
     left_out = len(action.parameters) - len(inputs)
     if left_out:
         said.append(f"{left_out} more do not fit here: use `/agent run ACTION name=value` for them.")
-    blocks = [paragraph(passages(action.description or action.name)[0])]
+    blocks = [paragraph(short(inert(action.description).strip() or inert(action.name), SECTION))]
     if said:
         blocks.append(section("\n".join(said[:_PROBLEMS])))
     return {
@@ -110,7 +110,7 @@ def form_errors(view: Mapping[str, Any], problems: Mapping[str, str], missing: I
 
 def _inputs(action: Action, given: Mapping[str, Any]) -> tuple[list[Block], list[str]]:
     """An input each, as many as fit, required ones first if not all do; and the names of given values they lack."""
-    named = [name for name in action.parameters if 0 < len(name) <= _ID]
+    named = [name for name in action.parameters if 0 < len(json.dumps(name)) - 2 <= _ID]
     room = _BLOCKS - 2
     if len(named) > room:
         required = [name for name in named if name in action.required]

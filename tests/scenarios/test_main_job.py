@@ -216,7 +216,9 @@ async def test_t17_an_identity_that_is_taken_tells_both(town: Town) -> None:
     before = town.latest(ADA)
     assert "somebody else" in await town.types(CAROL, f"code {code[1]}")
     await town.sees(ADA, "(?i)somebody|another", after=before)
-    assert len(town.tenant.families("ada")) == 1
+    assert "not linked" in await town.types(CAROL, "status")
+    await town.sees_after_typing(ADA, "run show_order order_id=A-1001")
+    assert [(c.sub, c.status) for c in town.calls()] == [("auth0|ada", 200)]
 
 
 async def test_t33_a_dump_holds_no_token_and_no_ticket(town: Town) -> None:

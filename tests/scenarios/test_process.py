@@ -79,7 +79,7 @@ async def test_t74_a_click_survives_a_kill(tmp_path: Path, database_settings: di
         await town.clicks(ADA, card, "approval.approve")
         await process.end(signal.SIGKILL)
         await process.start()
-        await town.sees(ADA, "(?i)done|may or may not", after=card["ts"])
+        await town.sees(ADA, "(?i)done|may or may not", after=card["ts"], within=45)
         refunds = [c for c in town.calls("auth0|ada") if c.path.endswith("/refund")]
         assert len(refunds) <= 1
         audit = await town.types(ADA, "audit")

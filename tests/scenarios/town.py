@@ -45,14 +45,16 @@ class Town:
         """What a person sees in a channel, or in the direct messages with the bot."""
         return self.slack.messages(channel or self.slack.dm(user), user)
 
-    async def sees(self, user: str, pattern: str, channel: str | None = None, *, after: str = "") -> Shown:
+    async def sees(
+        self, user: str, pattern: str, channel: str | None = None, *, after: str = "", within: float = 10
+    ) -> Shown:
         """Wait for a message that holds `pattern` (a regular expression) and is newer than `after`."""
 
         def found() -> Shown | None:
             new = [m for m in self.seen(user, channel) if m["ts"] > after]
             return next((m for m in reversed(new) if re.search(pattern, words(m))), None)
 
-        return await self.slack.until(found, 10)
+        return await self.slack.until(found, within)
 
     async def sees_after_typing(self, user: str, text: str) -> str:
         """Type a command and wait for what the person then sees where they typed it, by ack or later."""
