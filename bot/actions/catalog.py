@@ -19,7 +19,14 @@ def gather(path: Path | None, modules: Iterable[str], http: Http) -> Registry:
     problems: list[str] = []
     for name in modules:
         try:
-            found += marked(importlib.import_module(name))
+            # A module may hand on what another one has marked: one function is one action.
+            found += [
+                one
+                for one in marked(importlib.import_module(name))
+                if one.definition not in [other.definition for other in found]
+            ]
+        except ConfigurationError as error:
+            problems += [f"ACTIONS_MODULES: {name}: {line}" for line in error.problems]
         except Exception as error:  # whatever a module does when it is imported
             problems.append(f"ACTIONS_MODULES: {name} cannot be imported ({type(error).__name__}).")
     if not problems:

@@ -11,13 +11,14 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
 
+from bot.actions.arguments import exact, unfit
 from bot.actions.http import Http
 from bot.actions.model import Action
 from bot.errors import ConfigurationError
@@ -37,6 +38,9 @@ _NOT_YET = (
     "connection",
     "rules",
 )
+Scope = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]+$")]  # RFC 6749, section 3.3
+_NO_TABLES = ("openapi", "mcp")
+_NO_APPROVALS = ("other", "ciba")
 
 
 class Definition(BaseModel):
@@ -48,13 +52,20 @@ class Definition(BaseModel):
     description: str = Field(min_length=1, max_length=500)
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
     url: str
-    scopes: list[str] = Field(default_factory=list)
-    audience: str | None = None
+    scopes: list[Scope] = Field(default_factory=list)
+    audience: str | None = Field(default=None, min_length=1)
     sensitive: bool | None = None
     approval: Literal["none", "self"] | None = None
     expires: timedelta = timedelta(minutes=15)
     idempotent: bool = False
     parameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @field_validator("approval", mode="before")
+    @classmethod
+    def _carried_out(cls, value: object) -> object:
+        if value in _NO_APPROVALS:
+            raise ValueError(f'"{value}" is not part of this version; say "self", or take the action out')
+        return value
 
     @field_validator("expires", mode="before")
     @classmethod
@@ -62,35 +73,39 @@ class Definition(BaseModel):
         match = _DURATION.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             raise ValueError('must be a time such as "90s", "15m", "2h" or "1d"')
-        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+        span = timedelta(**{_UNITS[match[2]]: int(match[1])})
+        if not timedelta(0) < span <= timedelta(days=30):
+            raise ValueError("must be more than nothing and at most 30d")
+        return span
 
     @field_validator("url")
     @classmethod
     def _address(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or "{" in parts.netloc:
-            raise ValueError("must be a whole http or https address, with a fixed host")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or "{" in parts.netloc or "@" in parts.netloc:
+            raise ValueError("must be a whole http or https address, with a fixed host and no login in it")
+        if parts.port == 0 or not re.fullmatch(r"[!-~]+", value):
+            raise ValueError("must be an address as it goes over the line: no spaces, and %-signs for other letters")
         return value
 
     @field_validator("parameters")
     @classmethod
     def _schemas(cls, value: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        for name, schema in value.items():
-            if not re.fullmatch(NAME, name):
-                raise ValueError(f"{name} must be small letters, digits and _, and begin with a letter")
-            try:
-                Draft202012Validator.check_schema(schema)
-            except SchemaError as error:
-                raise ValueError(f"{name} is not a JSON Schema: {error.message}") from None
+        problems = [f"{name} {problem}" for name, schema in value.items() if (problem := _schema_problem(name, schema))]
+        if problems:
+            raise ValueError("; ".join(problems))
         return value
 
     @model_validator(mode="after")
     def _whole(self) -> Definition:
-        places = {name for _, name, _, _ in string.Formatter().parse(self.url) if name is not None}
+        fields = [found[1:] for found in string.Formatter().parse(self.url) if found[1] is not None]
+        if any(form or conversion for _, form, conversion in fields):
+            raise ValueError("url may name its parameters as {name} only")
+        places = {str(name) for name, _, _ in fields}
         unknown = places - self.parameters.keys()
         if unknown:
             raise ValueError(f"url names {', '.join(sorted(unknown)) or '{}'}, which is not among its parameters")
-        if self.is_sensitive and self.approval == "none" and self.sensitive:
+        if self.sensitive and self.approval == "none":
             raise ValueError('says sensitive = true and approval = "none"; drop one of them')
         return self
 
@@ -106,10 +121,12 @@ def load(path: Path, http: Http) -> list[Action]:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError:
         raise ConfigurationError([f"ACTIONS_FILE: {path} cannot be read."]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigurationError([f"ACTIONS_FILE: {path} is not TOML: {error}."]) from None
     problems = [
-        f"{path}: [[{name}]] is not part of this version. Take it out."
+        f"{path}: {name} must be tables, each under [[{name}]]."
+        if name == "action"
+        else f"{path}: {name} is {'not part of this version' if name in _NO_TABLES else 'not known'}. Take it out."
         for name in tables
         if name != "action" or not isinstance(tables[name], list)
     ]
@@ -125,6 +142,22 @@ def load(path: Path, http: Http) -> list[Action]:
     if problems:
         raise ConfigurationError(problems)
     return [_action(one, http) for one in found]
+
+
+def _schema_problem(name: str, schema: dict[str, Any]) -> str | None:
+    """What is wrong with a parameter, as the rest of a sentence."""
+    if not re.fullmatch(NAME, name):
+        return "must be small letters, digits and _, and begin with a letter"
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return f"is not a JSON Schema: {error.message}"
+    if not exact(schema):
+        return "holds a date, NaN or a number above 9007199254740991, which no digest can be made of"
+    if "default" in schema:
+        misfit = unfit(schema["default"], schema)
+        return f"has a default that {misfit.rstrip('.')}" if misfit else None
+    return None
 
 
 def _action(one: Definition, http: Http) -> Action:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,10 @@ from bot.actions.model import ActionResult, Call, Caller
 USER_AGENT = f"countersign/{__version__}"
 _LARGEST = 1_048_576
 _SHOWN = 2_500
-_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.InvalidURL)
+_HOPS = 3
+_SAFE = {"GET", "HEAD"}
+_NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL)
+_NO_ANSWER = "The service did not answer, so it may or may not have been done. Look there before you ask again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +40,10 @@ class Http:
                 return ActionResult(ok=False, text="A value in the address is empty or made of dots; nothing was done.")
             address = _address(url, in_path, one.arguments)
             rest = {name: value for name, value in one.arguments.items() if name not in in_path}
-            in_query = method in {"GET", "HEAD", "DELETE"}
-            if in_query:
+            if method in {"GET", "HEAD", "DELETE"}:
                 address = address.extend_query({name: _plain(value) for name, value in rest.items()})
-            return await self._send(method, address, None if in_query else rest, one)
+                return await self._send(method, address, None, one)
+            return await self._send(method, address, rest, one)
 
         return call
 
@@ -50,30 +54,51 @@ class Http:
             "User-Agent": USER_AGENT,
             "Accept": "application/json",
         }
+        limit = aiohttp.ClientTimeout(total=self.timeout, sock_connect=self.timeout / 3)
         try:
-            # A redirect could carry the token to another origin, so none is followed.
-            async with self.session.request(
-                method,
-                address,
-                json=body,
-                headers=headers,
-                allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=self.timeout),
-            ) as answer:
-                raw = await answer.content.read(_LARGEST)
-                return _result(answer.status, raw.decode("utf-8", "replace"), one.token.value)
+            for _ in range(1 + (_HOPS if method in _SAFE else 0)):
+                # A redirect could carry the token to another origin, so aiohttp follows none.
+                async with self.session.request(
+                    method, address, json=body, headers=headers, allow_redirects=False, timeout=limit
+                ) as answer:
+                    onward = _onward(answer) if method in _SAFE else None
+                    if onward is None:
+                        return _result(answer, *await _read(answer), one.token.value)
+                    address = onward
+            return ActionResult(ok=False, text="The service redirects the call in circles. Nothing was found.")
         except _NEVER_SENT:
             return ActionResult(ok=False, text="The service could not be reached; nothing was done. Try again later.")
         except (aiohttp.ClientError, TimeoutError):
-            if method in {"GET", "HEAD"}:
+            if method in _SAFE:
                 return ActionResult(ok=False, text="The service did not answer in time. Try again later.")
-            text = "The service did not answer, so it may or may not have been done. Look there before you ask again."
-            return ActionResult(ok=False, text=text, unknown=True)
+            return ActionResult(ok=False, text=_NO_ANSWER, unknown=True)
+
+
+def _onward(answer: aiohttp.ClientResponse) -> URL | None:
+    """Where a redirect leads, if that is the same origin (RFC 6454); None for everything else."""
+    if answer.status not in {301, 302, 303, 307, 308}:
+        return None
+    try:
+        target = answer.url.join(URL(answer.headers.get("Location", ""), encoded=True))
+        same = target.origin() == answer.url.origin() and target.user is None
+    except ValueError:
+        return None
+    return target if same and target != answer.url else None
+
+
+async def _read(answer: aiohttp.ClientResponse) -> tuple[str, bool]:
+    """The body as text, and whether it was longer than anybody wants to see; the rest of it is left on the line."""
+    parts, size = [], 0
+    async for part in answer.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > _LARGEST:
+            answer.close()
+            break
+    return b"".join(parts)[:_LARGEST].decode("utf-8", "replace"), size > _LARGEST
 
 
 def _names(url: str) -> list[str]:
-    import string
-
     return [name for _, name, _, _ in string.Formatter().parse(url) if name]
 
 
@@ -89,28 +114,35 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _result(status: int, text: str, token: str) -> ActionResult:
-    clean = text.replace(token, "[token]")
+_REASONS = {
+    401: "The service did not accept your token. Link again with /agent link.",
+    403: "The service says that you may not do this.",
+    404: "The service does not know what you asked for.",
+    409: "The service refused: it does not fit the present state.",
+    429: "The service is asked too often. Try again in a minute.",
+}
+
+
+def _result(answer: aiohttp.ClientResponse, text: str, cut: bool, token: str) -> ActionResult:
+    status = answer.status
+    page = answer.content_type in {"text/html", "application/xhtml+xml"} or text.lstrip()[:1] == "<"
+    shown = "" if page else _pretty(text, cut, token)
     if 200 <= status < 300:
-        return ActionResult(ok=True, text=_pretty(clean), status=status)
-    reasons = {
-        401: "The service did not accept your token. Link again with /agent link.",
-        403: "The service says that you may not do this.",
-        404: "The service does not know what you asked for.",
-        409: "The service refused: it does not fit the present state.",
-        429: "The service is asked too often. Try again in a minute.",
-    }
-    sentence = reasons.get(status, "")
-    if not sentence:
-        sentence = "The service failed." if status >= 500 else "The service refused."
+        nothing = "with a web page, which is not shown here" if page else "with nothing to show"
+        return ActionResult(ok=True, text=shown or f"Done (HTTP {status}), {nothing}.", status=status)
+    if status in {502, 504} and answer.method not in _SAFE:  # a gateway says so, which does not know either
+        return ActionResult(ok=False, text=_NO_ANSWER, status=status, unknown=True)
+    sentence = _REASONS.get(status) or ("The service failed." if status >= 500 else "The service refused.")
     if 300 <= status < 400:
         sentence = "The service wanted to redirect the call, which is not followed with your token."
-    return ActionResult(ok=False, text=f"{sentence} (HTTP {status})\n{_pretty(clean)}".strip(), status=status)
+    return ActionResult(ok=False, text=f"{sentence} (HTTP {status})\n{shown}".strip(), status=status)
 
 
-def _pretty(text: str) -> str:
+def _pretty(text: str, cut: bool, token: str) -> str:
+    """JSON with line breaks, anything else as it is; without the token, also where JSON had disguised it."""
     try:
         pretty = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         pretty = text.strip()
-    return pretty if len(pretty) <= _SHOWN else pretty[:_SHOWN] + "\n… (cut)"
+    pretty = pretty.replace(token, "[token]")
+    return pretty[:_SHOWN] + "\n… (cut)" if cut or len(pretty) > _SHOWN else pretty

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from bot.actions.model import Action, ActionResult, Approval, Call
-from bot.errors import ActionUnknown
+from bot.errors import ActionUnknown, ConfigurationError
 from oauth import Principal
 
+_NAME = r"[a-z][a-z0-9_]{0,63}"
 _MARK = "__countersign_action__"
 Function = Callable[..., Awaitable[ActionResult | str]]
 
@@ -23,12 +25,13 @@ class Registry:
     """A fixed set of actions. Two of one name are a mistake in the configuration."""
 
     def __init__(self, actions: Iterable[Action] = ()) -> None:
-        """Raises ValueError if a name stands twice."""
-        self._actions: dict[str, Action] = {}
-        for one in actions:
-            if one.name in self._actions:
-                raise ValueError(f"two actions are named {one.name}")
-            self._actions[one.name] = one
+        """Raises ValueError that names whatever stands twice."""
+        given = list(actions)
+        self._actions = {one.name: one for one in given}
+        names = [one.name for one in given]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two actions are named {', '.join(twice)}")
 
     def get(self, name: str) -> Action:
         """Raises ActionUnknown, with names like it."""
@@ -37,7 +40,7 @@ class Registry:
             raise ActionUnknown(name, tuple(difflib.get_close_matches(name, self._actions, 3)))
         return found
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Action]:
         return iter(self._actions.values())
 
     def __len__(self) -> int:
@@ -60,8 +63,11 @@ def action(
 ) -> Callable[[Function], Function]:
     """Mark an async function `(call, *, name: type, …)` as an action; its keyword parameters are the action's.
 
-    It gets the `Call`, token included, and returns an `ActionResult` or the text of one.
+    It gets the `Call`, token included, and returns an `ActionResult` or the text of one. Raises ConfigurationError,
+    at import, for what cannot be an action, and for a sensitive one that nobody is to approve.
     """
+    if sensitive and approval == "none":
+        raise ConfigurationError(['sensitive=True and approval="none" contradict each other; drop one of them.'])
     options = {
         "description": description,
         "scopes": frozenset(scopes),
@@ -73,6 +79,7 @@ def action(
     }
 
     def mark(function: Function) -> Function:
+        _suits(function)
         setattr(function, _MARK, options)
         return function
 
@@ -84,18 +91,41 @@ def marked(module: ModuleType) -> list[Action]:
     return [_of_function(f) for _, f in inspect.getmembers(module, inspect.iscoroutinefunction) if hasattr(f, _MARK)]
 
 
+def _suits(function: Function) -> None:
+    """Raises ConfigurationError for what cannot be called as an action: passed over, it would be missed too late."""
+    name = getattr(function, "__qualname__", "?")
+    if not inspect.iscoroutinefunction(function):
+        raise ConfigurationError([f"{name} must be an async function."])
+    if not re.fullmatch(_NAME, function.__name__):
+        raise ConfigurationError([f"{name} must be named in small letters, digits and _, at most 64."])
+    first, *rest = [*inspect.signature(function).parameters.values(), None]
+    if first is None or first.kind not in {first.POSITIONAL_ONLY, first.POSITIONAL_OR_KEYWORD}:
+        raise ConfigurationError([f"{name} must take the call first."])
+    for parameter in rest:
+        if parameter is not None and (
+            parameter.kind is not parameter.KEYWORD_ONLY or parameter.annotation is parameter.empty
+        ):
+            raise ConfigurationError([f"{name} must take {parameter.name} after a *, with its type."])
+
+
 def _of_function(function: Any) -> Action:
     options: dict[str, Any] = getattr(function, _MARK)
     parameters: dict[str, Mapping[str, Any]] = {}
+    adapters: dict[str, TypeAdapter[Any]] = {}
     for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
         if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
             continue
-        schema = TypeAdapter(parameter.annotation).json_schema()
+        adapters[name] = adapter = TypeAdapter(parameter.annotation)
         has_default = parameter.default is not inspect.Parameter.empty
-        parameters[name] = schema | ({"default": parameter.default} if has_default else {})
+        default = {"default": adapter.dump_python(parameter.default, mode="json")} if has_default else {}
+        parameters[name] = adapter.json_schema() | default
 
     async def call(one: Call) -> ActionResult:
-        given = await function(one, **one.arguments)
+        try:
+            values = {name: adapters[name].validate_python(value) for name, value in one.arguments.items()}
+        except ValidationError:  # what its schema admits, its type may still refuse, such as the 30th of February
+            return ActionResult(ok=False, text="A value does not fit what the action expects; nothing was done.")
+        given = await function(one, **values)
         return given if isinstance(given, ActionResult) else ActionResult(ok=True, text=str(given))
 
     # The source is part of what was approved: a changed function is another action.
