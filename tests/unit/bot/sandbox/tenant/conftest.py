@@ -53,7 +53,7 @@ class App:
         async with Browser() as browser:
             return answer_of(await browser.sign_in(self.url(**changes), person))["code"]
 
-    async def exchange(self, code: str, **changes: str | None) -> tuple[int, dict[str, Any]]:
+    async def exchange(self, code: str, /, **changes: str | None) -> tuple[int, dict[str, Any]]:
         """A code for tokens."""
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, "code_verifier": VERIFIER}
         return await self.post("oauth/token", **form | changes)
@@ -64,7 +64,7 @@ class App:
         assert status == 200, body
         return body
 
-    async def refresh(self, token: str, **changes: str | None) -> tuple[int, dict[str, Any]]:
+    async def refresh(self, token: str, /, **changes: str | None) -> tuple[int, dict[str, Any]]:
         """The next tokens."""
         return await self.post("oauth/token", grant_type="refresh_token", refresh_token=token, **changes)
 

@@ -1,0 +1,101 @@
+"""The login page in a real browser: by keyboard, at 320 pixels, in the dark."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from playwright.async_api import Browser, Page, async_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+_CONTRAST = """() => {
+  const light = c => { const v = c.map(x => { x /= 255; return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4 });
+    return .2126 * v[0] + .7152 * v[1] + .0722 * v[2] };
+  const rgb = s => s.match(/[\\d.]+/g).map(Number);
+  const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
+    if (c.length < 4 || c[3] === 1) return c.slice(0, 3) } return [255, 255, 255] };
+  const poor = [];
+  for (const e of document.querySelectorAll("main *")) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;
+    const [a, b] = [light(rgb(getComputedStyle(e).color).slice(0, 3)), light(ground(e))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) poor.push(e.textContent.trim());
+  }
+  return poor }"""
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser of this test alone."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def callback(app: Any) -> AsyncIterator[str]:
+    """A real address to come back to."""
+
+    async def here(_: web.Request) -> web.Response:
+        return web.Response(text="back")
+
+    server = web.Application()
+    server.router.add_get("/oauth/callback", here)
+    runner = web.AppRunner(server)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    address = f"http://127.0.0.1:{runner.addresses[0][1]}/oauth/callback"
+    app.tenant.application.redirect_uris.add(address)
+    yield address
+    await runner.cleanup()
+
+
+async def complaints(page: Page) -> list[str]:
+    """What the console will say, e.g. of a policy that blocks something."""
+    heard: list[str] = []
+    page.on("console", lambda message: heard.append(message.text))
+    return heard
+
+
+async def test_somebody_signs_in_by_keyboard(app: Any, chromium: Browser, callback: str) -> None:
+    """Tab to the people, arrows to Carol, Enter on the button; the policy lets the browser go back."""
+    page = await chromium.new_page()
+    heard = await complaints(page)
+    await page.goto(app.url(redirect_uri=callback))
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("ArrowDown")
+    assert await page.evaluate("document.activeElement.dataset.person") == "carol"
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{callback}?code=*")
+    assert heard == []
+
+
+async def test_somebody_cancels_without_choosing(app: Any, chromium: Browser, callback: str) -> None:
+    """The browser does not insist on a choice for that, but does for accepting."""
+    page = await chromium.new_page()
+    await page.goto(app.url(redirect_uri=callback))
+    await page.click("button[value=accept]")
+    assert await page.evaluate("document.querySelector('[name=person]:invalid') !== null")
+    await page.click("button[value=cancel]")
+    await page.wait_for_url(f"{callback}?error=access_denied*")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_page_is_readable_on_a_narrow_screen(app: Any, chromium: Browser, scheme: Any) -> None:
+    """At 320 pixels nothing has to be scrolled sideways, each control has a name, and contrast is 4.5 or more."""
+    context = await chromium.new_context(viewport={"width": 320, "height": 640}, color_scheme=scheme)
+    page = await context.new_page()
+    await page.goto(app.url(login_hint="ada@example.com", organization="org_sandbox"))
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert await page.evaluate(_CONTRAST) == []
+    assert await page.get_by_role("radio", name="Ada Lindqvist").is_checked()
+    assert await page.get_by_role("group", name="Your account").count() == 1
+    assert await page.get_by_role("button", name="Accept and continue").count() == 1
+    await context.close()

@@ -1,0 +1,97 @@
+"""A second start on the same port finds everything still working."""
+
+from __future__ import annotations
+
+import stat
+from typing import Any
+from urllib.parse import urlsplit
+
+from bot.sandbox.tenant import PEOPLE, Browser
+
+
+async def restarted(app: Any, tenants: Any, app_at: Any, **settings: Any) -> Any:
+    """The same tenant after a stop."""
+    port = urlsplit(app.tenant.issuer).port
+    await tenants.stop(app.tenant)
+    return app_at(await tenants(port=port, **settings))
+
+
+async def test_grants_and_keys_survive(app: Any, tenants: Any, app_at: Any, claims_of: Any) -> None:
+    """The refresh token goes on, and an access token of before still verifies."""
+    tokens = await app.tokens()
+    issuer, keys = app.tenant.issuer, await app.get(".well-known/jwks.json")
+    app = await restarted(app, tenants, app_at)
+    assert app.tenant.issuer == issuer
+    assert await app.get(".well-known/jwks.json") == keys
+    assert (await app.get("userinfo", Authorization=f"Bearer {tokens['access_token']}"))[0] == 200
+    status, given = await app.refresh(tokens["refresh_token"], scope="orders:read")
+    assert status == 200
+    assert claims_of(given["access_token"])[0]["sub"] == "auth0|ada"
+
+
+async def test_what_had_ended_stays_ended(app: Any, tenants: Any, app_at: Any) -> None:
+    """A revoked grant does not come back."""
+    token = (await app.tokens())["refresh_token"]
+    await app.post("oauth/revoke", token=token)
+    app = await restarted(app, tenants, app_at)
+    assert (await app.refresh(token))[0] == 403
+    assert [family.ended for family in app.tenant.families(ended=True)] == ["revoked"]
+
+
+async def test_reuse_is_recognised_across_a_restart(app: Any, tenants: Any, app_at: Any) -> None:
+    """Rotated tokens are remembered, with when."""
+    first = (await app.tokens())["refresh_token"]
+    _, second = await app.refresh(first)
+    app = await restarted(app, tenants, app_at)
+    assert (await app.refresh(first))[0] == 403
+    assert (await app.refresh(second["refresh_token"]))[0] == 403
+
+
+async def test_an_answered_token_is_on_the_disk_already(app: Any, tenants: Any, app_at: Any) -> None:
+    """A kill between two requests loses no grant: what was answered was written first."""
+    token = (await app.tokens())["refresh_token"]
+    _, given = await app.refresh(token)
+    beside = app_at(await tenants())  # another tenant on the same file, while the first has not been stopped
+    assert (await beside.refresh(given["refresh_token"]))[0] == 200
+
+
+async def test_a_session_survives(app: Any, tenants: Any, app_at: Any, claims_of: Any) -> None:
+    """The same browser keeps its `sid`."""
+
+    async def sid(at: Any) -> str:
+        callback = await browser.sign_in(at.url(), "ada")
+        _, tokens = await at.exchange(callback.split("code=")[1].split("&")[0])
+        return str(claims_of(tokens["id_token"])[0]["sid"])
+
+    async with Browser() as browser:
+        before = await sid(app)
+        app = await restarted(app, tenants, app_at)
+        assert await sid(app) == before
+
+
+async def test_grants_of_people_who_are_gone_are_gone(app: Any, tenants: Any, app_at: Any) -> None:
+    """Somebody who is no longer in the tenant has no tokens there."""
+    token = (await app.tokens("ada"))["refresh_token"]
+    app = await restarted(app, tenants, app_at, people=PEOPLE[1:])
+    assert (await app.refresh(token))[0] == 403
+
+
+async def test_the_file_is_its_owners_alone_and_holds_no_token(app: Any, tenants: Any) -> None:
+    """Mode 0600 because of the signing keys; tokens are in it as hashes only."""
+    tokens = await app.tokens()
+    _, given = await app.refresh(tokens["refresh_token"])
+    file = tenants.directory / "tenant.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    text = file.read_text(encoding="utf-8")
+    assert len(text) > 1_000
+    for answer in (tokens, given):
+        for name in ("access_token", "refresh_token", "id_token"):
+            assert answer[name] not in text
+
+
+async def test_a_file_that_is_no_state_is_a_new_tenant(tenants: Any, app_at: Any) -> None:
+    """A broken file does not keep the demo from starting."""
+    tenants.directory.mkdir(parents=True)
+    (tenants.directory / "tenant.json").write_text("{not json", encoding="utf-8")
+    app = app_at(await tenants())
+    assert (await app.refresh((await app.tokens())["refresh_token"]))[0] == 200
