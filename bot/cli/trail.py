@@ -6,8 +6,8 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, aclosing, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 
 import typer
@@ -29,9 +29,9 @@ Step = Callable[[int], None]
 
 def verify() -> int:
     """Print one line about the whole trail; the exit code."""
-    verdict, code = asyncio.run(_verify(settings_of_the_bot()))
+    line, code = asyncio.run(verdict(settings_of_the_bot()))
     try:
-        typer.echo(verdict)
+        typer.echo(line)
     except BrokenPipeError:
         quiet()  # the exit code says it as well
     return code
@@ -41,7 +41,7 @@ def export(since: str | None, sub: str | None) -> None:
     """Print the entries, until there are no more or nobody reads on."""
     start = None if since is None else moment(since, datetime.now(UTC))
     try:
-        asyncio.run(_export(settings_of_the_bot(), start, sub))
+        asyncio.run(_print(lines(settings_of_the_bot(), start, sub)))
         sys.stdout.flush()
     except BrokenPipeError:
         quiet()
@@ -64,7 +64,8 @@ def moment(text: str, now: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
 
 
-async def _verify(settings: Settings) -> tuple[str, int]:
+async def verdict(settings: Settings) -> tuple[str, int]:
+    """One line about the whole trail, and the exit code that goes with it."""
     async with opened(settings, borrow=True) as database:
         try:
             # Read before the entries: what is signed meanwhile would be missed among those already read.
@@ -83,10 +84,17 @@ async def _verify(settings: Settings) -> tuple[str, int]:
     return f"ok: {seen.entries} entries in {len(seen.chains)} chains, {signed} signed checkpoints", 0
 
 
-async def _export(settings: Settings, since: str | None, sub: str | None) -> None:
+async def lines(settings: Settings, since: str | None, sub: str | None) -> AsyncGenerator[str, None]:
+    """The entries as JSON, by chain and place; `since` is a time as entries have it."""
     async with opened(settings, borrow=True) as database:
         async for entry in MongoAuditStore(database).entries(since=since, sub=sub):
-            sys.stdout.write(json.dumps(entry, default=str) + "\n")
+            yield json.dumps(entry, default=str)
+
+
+async def _print(found: AsyncGenerator[str, None]) -> None:
+    async with aclosing(found):  # the database is let go of, also when nobody reads on
+        async for line in found:
+            sys.stdout.write(line + "\n")
 
 
 class _Seen:
