@@ -36,7 +36,7 @@ _SENTENCES = {
     "provider_unavailable": "The identity provider does not answer, so nothing was done. Please try again in a minute.",
     "seal_broken": "Your stored login cannot be opened, so nothing was done. Link again with `/agent link`.",
     "scope_refused": "Your login does not allow this. If it should, link again with `/agent link` and allow it there.",
-    "linked_elsewhere": "You were linked to another account while this login was open. `/agent link` starts anew.",
+    "linked_elsewhere": "You are linked to another account, and it stays so. To change it, type `/agent unlink` first.",
     "store_unavailable": "The database does not answer, so nothing was done. Please try again in a minute.",
     # approvals
     "approval_unknown": "There is no such request in this workspace.",
