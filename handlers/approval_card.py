@@ -70,7 +70,7 @@ def approval_card(approval: Approval, *, acting_as: str | None = None) -> Messag
     pending = approval.state is State.PENDING
     blocks = [
         header(f"Approve “{name}”?" if pending else f"“{name}”"),
-        *[paragraph(text) for text in passages(approval.description or name)],
+        *[paragraph(text) for text in passages(approval.description) if text],
         *_arguments(approval),
         *_facts(approval, acting_as),
         _ending(approval),

@@ -65,7 +65,7 @@ def _element(schema: Schema, value: Any) -> tuple[Block, bool]:
     kind = _kind(schema)
     if kind == "boolean":
         word = _text(value).strip().lower() if value is not None else ""
-        wanted = "true" if word in _YES else "false" if word in _NO else ""
+        wanted = "true" if word in _YES else "false" if word in _NO else word
         return _chosen("radio_buttons", [_option("Yes", "true"), _option("No", "false")], wanted)
     if kind in {"integer", "number"}:
         return _number(schema, kind, value)

@@ -63,9 +63,9 @@ def action_form(action: Action, given: Mapping[str, Any], problems: Mapping[str,
     left_out = len(action.parameters) - len(inputs)
     if left_out:
         said.append(f"{left_out} more do not fit here: use `/agent run ACTION name=value` for them.")
-    blocks = [paragraph(short(inert(action.description).strip() or inert(action.name), SECTION))]
-    if said:
-        blocks.append(section("\n".join(said[:_PROBLEMS])))
+    about = short(inert(action.description).strip(), SECTION)
+    blocks = [paragraph(about)] if about else []
+    blocks += [section("\n".join(said[:_PROBLEMS]))] if said else []
     return {
         "type": "modal",
         "callback_id": RUN_SUBMIT,
@@ -149,6 +149,6 @@ def _entered(entry: Mapping[str, Any]) -> str | None:
 
 
 def _names(view: Mapping[str, Any]) -> list[str]:
-    blocks = view.get("blocks")
+    blocks = view.get("blocks") if isinstance(view, Mapping) else None
     inputs = [one for one in blocks if isinstance(one, Mapping)] if isinstance(blocks, list) else []
     return [one["block_id"] for one in inputs if one.get("type") == "input" and isinstance(one.get("block_id"), str)]
