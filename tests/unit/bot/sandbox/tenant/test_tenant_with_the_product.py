@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -12,6 +11,7 @@ import pytest
 from joserfc.jwk import RSAKey
 
 from bot.sandbox.tenant import Browser
+from oauth import utc_now
 from oauth.errors import GrantDead, LoginRefused, ProviderUnavailable, TokenInvalid
 from oauth.keys import SigningKeys
 from oauth.models import Subject
@@ -62,9 +62,11 @@ async def bot(client: Client, clock: Any) -> AsyncIterator[Bot]:
 async def test_a_whole_life_of_a_grant(bot: Bot, tenant: Any) -> None:
     """Choose a person, exchange, verify, refresh narrowed, and revoke: then it is dead."""
     tokens, nonce = await bot.log_in("ada")
-    identity, verified = await bot.verifier.id_token(tokens.id_token, nonce=nonce)
+    signed_in = await bot.verifier.id_token(tokens.id_token, nonce=nonce)
+    identity = signed_in.identity
     assert (identity.sub, identity.email, identity.name) == ("auth0|ada", "ada@example.com", "Ada Lindqvist")
-    assert verified
+    assert signed_in.email_verified
+    assert signed_in.sid
     assert tokens.scopes >= set(SCOPES)
     claims = await bot.verifier.access_token(tokens.access_token, audience_=AUDIENCE, sub=identity.sub)
     assert claims is not None
@@ -93,9 +95,9 @@ async def test_reuse_is_a_dead_grant_to_the_product(bot: Bot) -> None:
 async def test_an_unverified_address_is_known_as_such(bot: Bot) -> None:
     """Dan signs in, and the product does not take the address for proof."""
     tokens, nonce = await bot.log_in("dan")
-    identity, verified = await bot.verifier.id_token(tokens.id_token, nonce=nonce)
-    assert identity.email == "dan@example.com"
-    assert not verified
+    signed_in = await bot.verifier.id_token(tokens.id_token, nonce=nonce)
+    assert signed_in.identity.email == "dan@example.com"
+    assert not signed_in.email_verified
 
 
 async def test_tokens_of_one_kind_do_not_pass_for_another(bot: Bot) -> None:
@@ -151,12 +153,12 @@ async def test_a_code_of_another_login_is_refused(bot: Bot) -> None:
         await bot.provider.exchange(code=code, verifier="b" * 64)
 
 
-async def test_the_product_proves_itself_by_its_key(tenants: Any, client: Client, clock: Any) -> None:
-    """private_key_jwt for exchange, refresh and revocation."""
-    key = RSAKey.generate_key(2048, parameters={"alg": "RS256"}, auto_kid=True)
-    tenant = await tenants(client_key=key.as_dict(private=False))
-    mine = replace(client, issuer=tenant.issuer, secret=None, key=json.dumps(key.as_dict(private=True)))
-    bot = Bot(mine, clock)
+async def test_the_product_proves_itself_by_its_key(tenants: Any, client: Client) -> None:
+    """private_key_jwt for exchange, refresh and revocation; on the real clock, since authlib dates the assertion."""
+    key = RSAKey.generate_key(2048)
+    tenant = await tenants(client_key=key.as_dict(private=False), clock=utc_now)
+    mine = replace(client, issuer=tenant.issuer, secret=None, key=key.as_pem(private=True).decode())
+    bot = Bot(mine, utc_now)
     try:
         tokens, _ = await bot.log_in("ada")
         renewed = await bot.provider.refresh(tokens.refresh_token, scopes=READ, audience=AUDIENCE)
@@ -171,7 +173,7 @@ async def test_only_members_get_into_the_organization(client: Client, tenant: An
     bot = Bot(replace(client, organization="org_sandbox"), clock)
     try:
         tokens, nonce = await bot.log_in("bob")
-        identity, _ = await bot.verifier.id_token(tokens.id_token, nonce=nonce)
+        signed_in = await bot.verifier.id_token(tokens.id_token, nonce=nonce)
     finally:
         await bot.provider.close()
-    assert identity.org == "org_sandbox"
+    assert signed_in.identity.org == "org_sandbox"
