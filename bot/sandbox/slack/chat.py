@@ -95,15 +95,13 @@ def post_ephemeral(workspace: Workspace, arguments: Arguments, pace: Pace) -> di
 
 
 def update(workspace: Workspace, arguments: Arguments, pace: Pace) -> dict[str, Any]:
-    """chat.update. Text alone takes the blocks away; neither text nor blocks is `no_text`."""
+    """chat.update. Text alone takes the blocks away and shows "(edited)"; neither text nor blocks is `no_text`."""
     message = _own(workspace, arguments, "cant_update_message")
-    if "text" not in arguments.values and "blocks" not in arguments.values:
-        raise SlackRefusal("no_text")
-    text = limits.text(arguments.text("text"), limits.UPDATED_TEXT)
-    blocks = limits.message_blocks(arguments.values.get("blocks"))
+    text, blocks = content(arguments, limits.UPDATED_TEXT)
     extra = message.extra | {name: arguments.values[name] for name in KEPT if name in arguments.values}
     text = text if "text" in arguments.values else message.text
-    workspace.change_message(message, text=text, blocks=blocks, extra=extra)
+    edited = message.edited if blocks else workspace.next_ts()
+    workspace.change_message(message, text=text, blocks=blocks, edited=edited, extra=extra)
     return {
         "channel": message.channel,
         "ts": message.ts,

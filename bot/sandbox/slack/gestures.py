@@ -46,7 +46,7 @@ class Gestures:
     async def command(self, who: str, line: str, where: str) -> Delivery:
         """Type `/name text` in a channel; the answer in the ack is shown, a failed one as Slack says it."""
         person, channel = self._both(who, where)
-        name, _, text = line.strip().partition(" ")
+        name, text = (*line.split(maxsplit=1), "", "")[:2]
         fields = payloads.command(
             person,
             channel,
@@ -97,13 +97,23 @@ class Gestures:
         return await self._event(person, channel, payloads.home_opened(person, channel, tab, home, ts=ts))
 
     async def click(
-        self, who: str, where: str, ts: str, action_id: str, *, block_id: str | None = None, value: object = None
+        self,
+        who: str,
+        where: str,
+        ts: str,
+        action_id: str,
+        *,
+        block_id: str | None = None,
+        value: object = None,
+        entered: Mapping[str, Any] | None = None,
     ) -> Delivery:
-        """Use a control of a message: a button, or a menu with the `value` chosen."""
+        """Use a control of a message: a button, or a menu with the `value` chosen; `entered` is what its other
+        controls hold meanwhile."""
         person, channel = self._both(who, where)
         message = self._visible(channel, ts, person)
         block, element = controls.find(message.blocks, action_id, block_id)
-        values = controls.values(message.blocks or [], {block["block_id"]: {action_id: value}} if value else {})
+        chosen = {block["block_id"]: {action_id: value}} if value is not None else {}
+        values = controls.values(message.blocks or [], _over(entered, chosen))
         action = controls.used(block, element, value, at=self._workspace.next_ts())
         return await self._dispatch.interaction(
             payloads.message_actions(
@@ -132,7 +142,7 @@ class Gestures:
         view = self._view(person, view_id)
         block, element = controls.find(view.content["blocks"], action_id, block_id)
         chosen = {block["block_id"]: {action_id: value}} if value is not None else {}
-        view.values = controls.values(view.content["blocks"], {**(entered or {}), **chosen})
+        view.values = controls.values(view.content["blocks"], _over(entered, chosen))
         action = controls.used(block, element, value, at=self._workspace.next_ts())
         inside = view.id if view.content["type"] == "modal" else None
         trigger = self._workspace.new_trigger(person.id, inside)
@@ -215,10 +225,10 @@ class Gestures:
             raise NoSuchThing(f"no view {view_id}")
         return view
 
-    def told_by_slackbot(self, who: str, where: str, text: str) -> None:
+    def told_by_slackbot(self, who: str, where: str, text: str, thread_ts: str | None = None) -> None:
         """Show this person an ephemeral that no app sent."""
         person, channel = self._both(who, where)
-        self._workspace.add_message(channel.id, SLACKBOT, text, None, only_for=person.id)
+        self._workspace.add_message(channel.id, SLACKBOT, text, None, only_for=person.id, thread_ts=thread_ts)
 
     def dismiss(self, who: str, where: str, ts: str) -> None:
         """Take an ephemeral off the screen, as its "Dismiss" does."""
@@ -227,3 +237,12 @@ class Gestures:
         if message.only_for != person.id:
             raise NoSuchThing(f"no ephemeral {ts}")
         self._workspace.change_message(message, deleted=True)
+
+
+def _over(entered: Mapping[str, Any] | None, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """What the controls hold, with the one that was just used on top; a block may have several."""
+    made: dict[str, Any] = dict(entered or {})
+    for name, values in chosen.items():
+        held = made.get(name)
+        made[name] = {**held, **values} if isinstance(held, Mapping) else values
+    return made

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from . import chat, limits, views
 from .arguments import Arguments
 from .errors import SlackRefusal
-from .model import APP, APP_NAME, BOT, BOT_USER, TEAM, TEAM_DOMAIN, TEAM_NAME, Channel, View
+from .model import APP, APP_NAME, BOT, BOT_USER, TEAM, TEAM_DOMAIN, TEAM_NAME, Channel, View, bot_profile
 from .pace import Pace
 from .state import Workspace
 
@@ -98,6 +98,13 @@ def _user(workspace: Workspace, name: str, *, with_email: bool) -> Answer:
     return workspace.people[name].as_slack(with_email=with_email)
 
 
+def _bots_info(workspace: Workspace, arguments: Arguments, pace: Pace) -> Answer:
+    if arguments.text("bot") != BOT:
+        raise SlackRefusal("bot_not_found")
+    icons = {f"image_{size}": f"https://{TEAM_DOMAIN}.slack.com/bot_{size}.png" for size in (36, 48, 72)}
+    return {"bot": bot_profile() | {"icons": icons}}
+
+
 def _sees_email(arguments: Arguments) -> bool:
     return "users:read.email" in arguments.values.get("_scopes", ())
 
@@ -182,6 +189,7 @@ def methods() -> dict[str, Method]:
         "api.test": Method(_api_test),
         "apps.connections.open": Method(_refused),
         "auth.test": Method(_auth_test),
+        "bots.info": Method(_bots_info, "users:read"),
         "chat.postMessage": Method(chat.post_message, "chat:write"),
         "chat.postEphemeral": Method(chat.post_ephemeral, "chat:write"),
         "chat.update": Method(chat.update, "chat:write"),

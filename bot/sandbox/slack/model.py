@@ -122,7 +122,8 @@ class Channel:
 
 @dataclass
 class Message:
-    """One message. `only_for` makes it ephemeral; `rev` is the revision at which it last changed."""
+    """One message. `only_for` makes it ephemeral; `edited` is the ts of its last change of text, `rev` the
+    revision of its last change of any kind."""
 
     channel: str
     ts: str
@@ -133,6 +134,7 @@ class Message:
     only_for: str | None = None
     broadcast: bool = False
     deleted: bool = False
+    edited: str | None = None
     rev: int = 0
     extra: dict[str, Any] = field(default_factory=dict)
 
@@ -150,6 +152,8 @@ class Message:
             made["blocks"] = self.blocks
         if self.thread_ts:
             made["thread_ts"] = self.thread_ts
+        if self.edited:
+            made["edited"] = {"user": self.user, "ts": self.edited}
         return {**made, **self.extra}
 
     def as_json(self) -> dict[str, Any]:

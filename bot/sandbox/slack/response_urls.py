@@ -67,7 +67,8 @@ def respond(workspace: Workspace, url: ResponseUrl, arguments: Arguments) -> Non
         return
     text, blocks = content(arguments, limits.MESSAGE_TEXT)
     if arguments.flag("replace_original") and clicked is not None:
-        workspace.change_message(clicked, text=text, blocks=blocks)
+        edited = clicked.edited if blocks or clicked.only_for else workspace.next_ts()
+        workspace.change_message(clicked, text=text, blocks=blocks, edited=edited)
         return
     aloud = arguments.text("response_type") == "in_channel"
     more: dict[str, Any] = {"only_for": None if aloud else url.user}

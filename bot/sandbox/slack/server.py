@@ -51,8 +51,8 @@ class SandboxSlack:
         path = Path(data_dir) / "slack.json"
         self._keeper = storage.Keeper(path, lambda: self.workspace.snapshot())
         self.workspace = Workspace(clock, changed=self._keeper.mark)
-        if found := storage.load(path):
-            self.workspace.restore(found)
+        if path.exists():
+            self._restore(path)
         more = {} if sleep is None else {"sleep": sleep}
         self.dispatch = Dispatch(events_url, signing_secret, clock, wait=ack_seconds, pauses=retry_pauses, **more)
         self._urls = ResponseUrls(self.workspace)
@@ -74,11 +74,17 @@ class SandboxSlack:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Listen, on a free port for 0; gives the address of the page, without a trailing slash."""
+        self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=2.0)
+        try:
+            await self._runner.setup()
+            await web.TCPSite(self._runner, host, port).start()
+        except BaseException:
+            await self._runner.cleanup()
+            self._runner = None
+            raise
+        # Only whoever has the port writes the file: a second start on it must not undo what the first one keeps.
         await self.dispatch.start()
         self._keeper.start()
-        self._runner = web.AppRunner(self.app(), access_log=None, shutdown_timeout=2.0)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, host, port).start()
         bound = self._runner.addresses[0][1]
         shown = "127.0.0.1" if host in ANYWHERE else host
         self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{bound}"
@@ -93,6 +99,12 @@ class SandboxSlack:
             self._runner = None
         await self.dispatch.stop()
         await self._keeper.stop()
+
+    def _restore(self, path: Path) -> None:
+        try:
+            self.workspace.restore(storage.load(path) or {})
+        except ValueError:
+            storage.put_aside(path)
 
     @property
     def api_url(self) -> str:

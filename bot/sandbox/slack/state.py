@@ -146,14 +146,14 @@ class Workspace:
         return name
 
     def use_trigger(self, name: str) -> Trigger:
-        """Take it. SlackRefusal: `invalid_trigger_id`, `trigger_expired`, `exchanged_trigger_id`."""
+        """Take it. SlackRefusal: `invalid_trigger_id`, `expired_trigger_id`, `exchanged_trigger_id`."""
         trigger = self.triggers.get(name)
         if trigger is None:
             raise SlackRefusal("invalid_trigger_id")
         if trigger.used:
             raise SlackRefusal("exchanged_trigger_id")
         if self.clock() > trigger.expires:
-            raise SlackRefusal("trigger_expired")
+            raise SlackRefusal("expired_trigger_id")
         trigger.used = True
         return trigger
 
@@ -223,12 +223,17 @@ class Workspace:
         }
 
     def restore(self, found: dict[str, Any]) -> None:
-        """Take over what snapshot() gave."""
-        self._last_ts = found["last_ts"]
-        for person in found["people"]:
-            self.admit(Person(**person))
-        self.messages = {name: [Message(**m) for m in some] for name, some in found["messages"].items()}
-        self.homes = {name: View(**home) for name, home in found["homes"].items()}
-        self.response_urls = {each["key"]: ResponseUrl(**each) for each in found["response_urls"]}
-        self.reads = found["reads"]
-        self.revision = found["revision"] + 1
+        """Take over what snapshot() gave. Raises ValueError, with nothing changed, for anything else."""
+        try:
+            people = [Person(**person) for person in found["people"]]
+            messages = {name: [Message(**m) for m in some] for name, some in found["messages"].items()}
+            homes = {name: View(**home) for name, home in found["homes"].items()}
+            urls = {each["key"]: ResponseUrl(**each) for each in found["response_urls"]}
+            reads = {name: dict(marks) for name, marks in found["reads"].items()}
+            last, revision = int(found["last_ts"]), int(found["revision"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("not the state of a workspace") from error
+        for person in people:
+            self.admit(person)
+        self.messages, self.homes, self.response_urls, self.reads = messages, homes, urls, reads
+        self._last_ts, self.revision = last, revision + 1

@@ -11,6 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+log = structlog.get_logger(__name__)
+
 
 def load(path: Path) -> dict[str, Any] | None:
     """What the file holds; None where there is none, or where it does not hold a state."""
@@ -19,6 +23,13 @@ def load(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def put_aside(path: Path) -> None:
+    """Keep a file that cannot be used under another name, where the next save will not overwrite it."""
+    log.warning("sandbox.state_unreadable", file=path.name)
+    with contextlib.suppress(OSError):
+        os.replace(path, path.with_name(f"{path.name}.unreadable"))
 
 
 def save(path: Path, text: str) -> None:
@@ -66,5 +77,9 @@ class Keeper:
         while self._dirty.is_set() or not self._closing:
             await self._dirty.wait()
             self._dirty.clear()
-            text = json.dumps(self._snapshot(), ensure_ascii=False)
-            await asyncio.to_thread(save, self._path, text)
+            # ASCII only: half a surrogate pair is a string in JSON, and nothing that UTF-8 can write.
+            text = json.dumps(self._snapshot())
+            try:
+                await asyncio.to_thread(save, self._path, text)
+            except OSError as error:
+                log.warning("sandbox.state_not_written", error=type(error).__name__)

@@ -7,16 +7,15 @@ name (against DNS rebinding), and acts only for requests that its own pages sent
 from __future__ import annotations
 
 import json
-import re
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from .dispatch import Delivery
+from .acts import Act, Acts, Json
 from .errors import NoSuchThing, SlackRefusal
 from .gestures import Gestures
 from .model import APP_NAME, BOT_USER, SLACKBOT, TEAM, TEAM_NAME, Person, View
@@ -32,10 +31,10 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+# Said here and not guessed: a machine may have its own idea of what .js is, and nosniff would then refuse it.
+KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+RETRY_MILLISECONDS = 500
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-
-Json = dict[str, Any]
-Act = Callable[[Json], Awaitable[Json]]
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,11 @@ class Ui:
 
     def __init__(self, workspace: Workspace, gestures: Gestures, commands: Sequence[CommandHint]) -> None:
         self._workspace = workspace
-        self._gestures = gestures
+        self._acts = Acts(workspace, gestures, [command.command for command in commands])
         self._commands = tuple(commands)
         self.hosts: frozenset[str] | None = LOOPBACK
+        # Names this start: the revisions of another one say nothing about what a page has missed.
+        self._start_id = secrets.token_hex(4)
         self._closing = False
 
     def add_routes(self, app: web.Application) -> None:
@@ -73,20 +74,9 @@ class Ui:
         app.router.add_get(r"/static/{name:[a-z]+\.(?:js|css|svg)}", self._page)
         app.router.add_get("/ui/start", self._start)
         app.router.add_get("/ui/live", self._live)
-        for name, act in self._acts().items():
+        for name, act in self._acts.every().items():
             app.router.add_post(f"/ui/{name}", self._guarded(act))
         app.on_shutdown.append(self._shutdown)
-
-    def _acts(self) -> dict[str, Act]:
-        return {
-            "say": self._say,
-            "click": self._click,
-            "submit": self._submit,
-            "close": self._close,
-            "home": self._home,
-            "read": self._read,
-            "dismiss": self._dismiss,
-        }
 
     # -- what the page shows
 
@@ -95,7 +85,8 @@ class Ui:
         path = STATIC / request.match_info.get("name", "index.html")
         if not path.is_file():
             raise web.HTTPNotFound
-        return web.FileResponse(path, headers=HEADERS)
+        kind = f"{KINDS[path.suffix]}; charset=utf-8"
+        return web.FileResponse(path, headers={**HEADERS, "Content-Type": kind})
 
     async def _start(self, request: web.Request) -> web.Response:
         self._right_host(request)
@@ -119,24 +110,31 @@ class Ui:
         """Server-sent events: first everything this person sees, then what changed, by revision."""
         self._right_host(request)
         viewer = self._known(request.query.get("user", ""))
-        last = request.headers.get("Last-Event-ID", "0")
-        sent = int(last) if last.isascii() and last.isdigit() and len(last) < 16 else 0
-        # An id from the future belongs to another workspace's file: begin anew.
-        sent = sent if sent <= self._workspace.revision else 0
+        sent = self._known_revision(request.headers.get("Last-Event-ID", ""))
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
         await response.prepare(request)
+        await response.write(f"retry: {RETRY_MILLISECONDS}\n\n".encode())
         while not self._closing:
             now, body = self._workspace.revision, self._seen(viewer, sent)
-            await response.write(f"id: {now}\ndata: {json.dumps(body)}\n\n".encode())
+            await response.write(f"id: {self._start_id}-{now}\ndata: {json.dumps(body)}\n\n".encode())
             sent = now
             if self._workspace.revision == sent:
                 await self._workspace.moved()
         return response
 
+    def _known_revision(self, last: str) -> int:
+        """What the page saw last; 0, so that it gets everything, where that was of another start."""
+        start, _, revision = last.partition("-")
+        if start != self._start_id or not (revision.isascii() and revision.isdigit() and len(revision) < 16):
+            return 0
+        return min(int(revision), self._workspace.revision)
+
     def _seen(self, viewer: Person, since: int) -> Json:
         mine = [c.id for c in self._workspace.channels.values() if viewer.id in c.members]
         every = [message for channel in mine for message in self._workspace.messages.get(channel, [])]
         changed = [m for m in every if m.rev > since and m.only_for in (None, viewer.id)]
+        if since == 0:
+            changed = [m for m in changed if not m.deleted]
         stack = self._workspace.stacks.get(viewer.id, [])
         home = self._workspace.homes.get(viewer.id)
         return {
@@ -167,76 +165,10 @@ class Ui:
                 return web.json_response({"problem": str(missing)}, status=404, headers=HEADERS)
             except SlackRefusal as refusal:
                 return web.json_response({"problem": refusal.error}, status=400, headers=HEADERS)
-            except (KeyError, ValueError, TypeError, RecursionError):
+            except (LookupError, ValueError, TypeError, RecursionError):
                 raise web.HTTPBadRequest(text="something is missing or of the wrong kind") from None
 
         return handle
-
-    async def _say(self, given: Json) -> Json:
-        text, thread = str(given["text"]).strip(), given.get("thread_ts")
-        if not text:
-            return {}
-        if text.startswith("/") and not thread:
-            return await self._type_command(given["user"], given["channel"], text)
-        return {"ts": await self._gestures.say(given["user"], given["channel"], self._encoded(text), thread)}
-
-    async def _type_command(self, who: str, where: str, line: str) -> Json:
-        name = line.split()[0]
-        if self._commands and name not in {command.command for command in self._commands}:
-            self._gestures.told_by_slackbot(who, where, f"`{name}` is not a valid command.")
-            return {}
-        await self._gestures.command(who, line, where)
-        return {}
-
-    async def _click(self, given: Json) -> Json:
-        who, action, block = given["user"], given["action_id"], given.get("block_id")
-        value, entered = given.get("value"), given.get("entered")
-        if "view_id" in given:
-            delivery = await self._gestures.click_view(
-                who, given["view_id"], action, block_id=block, value=value, entered=entered
-            )
-        else:
-            delivery = await self._gestures.click(
-                who, given["channel"], given["ts"], action, block_id=block, value=value
-            )
-        return self._told(delivery)
-
-    async def _submit(self, given: Json) -> Json:
-        done = await self._gestures.submit(given["user"], given["view_id"], given["values"])
-        return {"errors": done.errors}
-
-    async def _close(self, given: Json) -> Json:
-        await self._gestures.close(given["user"], given["view_id"], cleared=bool(given.get("cleared")))
-        return {}
-
-    async def _home(self, given: Json) -> Json:
-        await self._gestures.open_home(given["user"], "home" if given["tab"] == "home" else "messages")
-        return {}
-
-    async def _read(self, given: Json) -> Json:
-        self._workspace.mark_read(self._known(given["user"]).id, given["channel"])
-        return {}
-
-    async def _dismiss(self, given: Json) -> Json:
-        self._gestures.dismiss(given["user"], given["channel"], given["ts"])
-        return {}
-
-    def _told(self, delivery: Delivery) -> Json:
-        return {"problem": delivery.failure} if delivery.failure else {}
-
-    def _encoded(self, text: str) -> str:
-        """What a person typed, in Slack's markup: `@Ada` becomes `<@U0ADA>`, `#support` a channel."""
-        text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        names = {APP_NAME.lower(): BOT_USER} | {p.name: p.id for p in self._workspace.people.values()}
-        rooms = {c.name: c.id for c in self._workspace.channels.values() if not c.is_im}
-
-        def mention(found: re.Match[str]) -> str:
-            sign, word = found.group(1), found.group(2).lower()
-            if sign == "@" and word in names:
-                return f"<@{names[word]}>"
-            return f"<#{rooms[word]}|{word}>" if sign == "#" and word in rooms else found.group(0)
-
-        return re.sub(r"(?<![\w&])([@#])(\w+)", mention, text)
 
     # -- who may ask
 
