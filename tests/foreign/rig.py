@@ -6,15 +6,16 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 
+T = TypeVar("T")
 HERE = Path(__file__).parent
 MODULES = HERE / "node_modules"
 OLDEST_NODE = 22
@@ -96,6 +97,14 @@ class Shop:
         """The refunds that were carried out, whether or not anybody heard of it."""
         return [call for call in await self.calls() if call["path"].endswith("/refund") and call.get("status") != 403]
 
+    async def reached(self, count: int) -> None:
+        """Wait until so many refunds were carried out."""
+
+        async def enough() -> bool:
+            return len(await self.refunds()) >= count
+
+        await until(enough)
+
     async def gate(self, *, open_: bool) -> None:
         """Closed, it does what it is told and answers nobody until it is opened."""
         async with aiohttp.ClientSession() as session, session.post(f"{self.url}/gate", json={"open": open_}) as answer:
@@ -129,8 +138,17 @@ def slack(seed: Mapping[str, Any]) -> AbstractAsyncContextManager[str]:
     return child("slack.mjs", seed)
 
 
-async def got(url: str, **headers: str) -> Any:
+async def until(probe: Callable[[], Awaitable[T | None]], patience: float = 60.0) -> T:
+    """Ask until the answer is something. Other processes tell nobody when they are done; raises TimeoutError."""
+    async with asyncio.timeout(patience):
+        while True:
+            if found := await probe():
+                return found
+            await asyncio.sleep(0.02)
+
+
+async def got(url: str) -> Any:
     """The JSON behind an address."""
-    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as answer:
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
         assert answer.status == 200, (url, answer.status, await answer.text())
         return await answer.json()

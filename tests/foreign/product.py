@@ -1,0 +1,204 @@
+"""The product as a stranger runs it: a process of its own, told everything by its environment."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shlex
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from bson import decode
+from bson.raw_bson import RawBSONDocument
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from tests.foreign import people, rig
+from tests.foreign.browser import Browser, Page
+
+_ROOT = Path(__file__).parents[2]
+_SHOW = """
+[[action]]
+name = "show_order"
+description = "Show one order"
+method = "GET"
+url = "{shop}/orders/{{order_id}}"
+scopes = ["orders:read"]
+[action.parameters.order_id]
+type = "string"
+
+"""
+
+
+_REFUND = """
+[[action]]
+name = "{name}"
+description = "Refund one order"
+method = "POST"
+url = "{shop}/orders/{{order_id}}/refund"
+scopes = ["orders:refund"]
+idempotent = {idempotent}
+[action.parameters.order_id]
+type = "string"
+[action.parameters.amount]
+type = "integer"
+minimum = 1
+"""
+
+
+class Product:
+    """`python -m bot` with one environment; its log is kept."""
+
+    def __init__(self, environment: Mapping[str, str], directory: Path) -> None:
+        kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR"}}
+        self._environment = {**kept, "PYTHONPATH": str(_ROOT), **environment}
+        self._directory = directory
+        self._log = directory / "bot.log"
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def said(self) -> str:
+        """Everything that it has logged so far."""
+        return self._log.read_text(encoding="utf-8")
+
+    async def start(self) -> None:
+        """Start it and wait until it says that it is ready."""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", "run",
+                env=self._environment, cwd=self._directory, stdout=log, stderr=log,
+            )  # fmt: skip
+        await rig.until(self._ready)
+
+    async def end(self, number: int = signal.SIGTERM) -> int:
+        """Send it a signal and wait for its end; its exit code."""
+        if self._process is None:
+            return 0
+        if self._process.returncode is None:
+            self._process.send_signal(number)
+        return await asyncio.wait_for(self._process.wait(), 60)
+
+    async def command(self, *words: str) -> tuple[int, str]:
+        """Another command with the same environment; its exit code and what it printed."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", *words,
+            env=self._environment, cwd=self._directory,
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        said, _ = await asyncio.wait_for(process.communicate(), 60)
+        return process.returncode or 0, said.decode()
+
+    async def _ready(self) -> bool:
+        assert self._process is not None
+        assert self._process.returncode is None, self.said
+        address = f"{self._environment['PUBLIC_URL']}/readyz"
+        try:
+            async with aiohttp.ClientSession() as session, session.get(address) as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The product among foreign servers."""
+
+    product: Product
+    workspace: people.Workspace
+    provider: rig.Provider
+    shop: rig.Shop
+    environment: Mapping[str, str] = field(repr=False)
+
+    async def login_link(self, person: people.Person) -> str:
+        """What `/agent link` sends into their direct messages."""
+        seen = await person.messages()
+        assert "direct messages" in await person.types("link")
+        card = await person.sees_control("link.open", after=seen[-1]["ts"] if seen else "")
+        return str(people.control(card, "link.open")["url"])
+
+    async def signs_in(self, link: str, account: str) -> Page:
+        """A login in a browser of its own, up to the last page."""
+        async with Browser() as browser:
+            return await browser.sign_in(await browser.open(link), account)
+
+    async def links(self, person: people.Person) -> tuple[str, str]:
+        """Link somebody by the code, since this workspace confirms no address; the link and the code."""
+        link = await self.login_link(person)
+        page = await self.signs_in(link, person.name)
+        assert page.code, page.text
+        assert "you are linked" in await person.types(f"code {page.code}")
+        return link, page.code
+
+    async def stored(self) -> bytes:
+        """Every byte of every document in the product's database."""
+        client: AsyncIOMotorClient[RawBSONDocument] = AsyncIOMotorClient(
+            self.environment["MONGODB_URI"], document_class=RawBSONDocument
+        )
+        try:
+            database = client[self.environment["MONGODB_DATABASE"]]
+            found = [
+                document.raw
+                for name in await database.list_collection_names()
+                async for document in database[name].find({})
+            ]
+        finally:
+            client.close()
+        assert all(decode(each) for each in found)
+        return b"\n".join(found)
+
+
+@asynccontextmanager
+async def world(mongo_uri: str, directory: Path) -> AsyncIterator[World]:
+    """Everything, running."""
+    public_url = f"http://127.0.0.1:{_free_port()}"
+    redirect_uri = f"{public_url}/oauth/callback"
+    async with (
+        people.workspace() as workspace,
+        rig.provider(redirect_uri) as provider,
+        rig.shop(provider.issuer) as shop,
+    ):
+        workspace.bot_url = public_url
+        actions = directory / "actions.toml"
+        actions.write_text(
+            _SHOW.format(shop=shop.url)
+            + _REFUND.format(shop=shop.url, name="refund_order", idempotent="false")
+            + _REFUND.format(shop=shop.url, name="refund_surely", idempotent="true"),
+            encoding="utf-8",
+        )
+        environment = {
+            "PUBLIC_URL": public_url,
+            "PORT": public_url.rpartition(":")[2],
+            "SLACK_API_URL": workspace.api_url,
+            "SLACK_BOT_TOKEN": people.BOT_TOKEN,
+            "SLACK_SIGNING_SECRET": people.SIGNING_SECRET,
+            "AUTH0_ISSUER": provider.issuer,
+            "AUTH0_CLIENT_ID": rig.CLIENT_ID,
+            "AUTH0_CLIENT_SECRET": rig.CLIENT_SECRET,
+            "AUTH0_AUDIENCE": rig.AUDIENCE,
+            "AUTH0_SCOPES": " ".join(rig.SCOPES),
+            "MONGODB_URI": mongo_uri,
+            "MONGODB_DATABASE": f"test_{secrets.token_hex(6)}",
+            "DATA_DIR": str(directory / "data"),
+            "ACTIONS_FILE": str(actions),
+        }
+        code, keys = await Product({}, directory).command("keys", "new")
+        assert code == 0, keys
+        environment |= dict(line.split("=", 1) for line in shlex.split(keys))
+        product = Product(environment, directory)
+        try:
+            await product.start()
+            yield World(product, workspace, provider, shop, environment)
+        finally:
+            await product.end()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
