@@ -6,6 +6,7 @@ name (against DNS rebinding), and acts only for requests that its own pages sent
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
@@ -112,6 +113,12 @@ class Ui:
         viewer = self._known(request.query.get("user", ""))
         sent = self._known_revision(request.headers.get("Last-Event-ID", ""))
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
+        # A page that went away is noticed when it should be told something; that is no fault.
+        with contextlib.suppress(ConnectionError):
+            await self._tell(response, request, viewer, sent)
+        return response
+
+    async def _tell(self, response: web.StreamResponse, request: web.Request, viewer: Person, sent: int) -> None:
         await response.prepare(request)
         await response.write(f"retry: {RETRY_MILLISECONDS}\n\n".encode())
         while not self._closing:
@@ -120,7 +127,6 @@ class Ui:
             sent = now
             if self._workspace.revision == sent:
                 await self._workspace.moved()
-        return response
 
     def _known_revision(self, last: str) -> int:
         """What the page saw last; 0, so that it gets everything, where that was of another start."""

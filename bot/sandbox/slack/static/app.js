@@ -4,19 +4,19 @@ import { blockNodes } from "./blocks.js";
 import { Composer } from "./composer.js";
 import { h } from "./dom.js";
 import { placeHead, sideBar, topBar } from "./frame.js";
-import { Live, post, start } from "./live.js";
+import { Live, post } from "./live.js";
 import { Markup } from "./markup.js";
 import { Conversation } from "./messages.js";
 import { Modal } from "./modal.js";
 import { Surface } from "./surfaces.js";
+import { World } from "./world.js";
 
 const at = (id) => document.getElementById(id);
-const initials = (name) => name.split(/\s+/).map((word) => word[0]).slice(0, 2).join("").toUpperCase();
 
-class Page {
+class Page extends World {
   constructor() {
-    Object.assign(this, { people: [], channels: [], commands: [], unread: {}, messages: new Map(), home: null });
-    Object.assign(this, { me: null, channel: null, tab: "messages", thread: null, marker: null, drawer: false, kept: new Map() });
+    super();
+    Object.assign(this, { tab: "messages", thread: null, marker: null, drawer: false, kept: new Map() });
     const page = this;
     this.markup = new Markup({
       get me() { return page.me; },
@@ -34,61 +34,23 @@ class Page {
     at("thread-close").addEventListener("click", () => this.closeThread());
     at("thread").addEventListener("keydown", (event) => event.key === "Escape" && !event.defaultPrevented && this.closeThread());
     at("shade").addEventListener("click", () => this.toggleDrawer());
+    at("side").addEventListener("keydown", (event) => event.key === "Escape" && this.drawer && this.toggleDrawer());
     document.addEventListener("visibilitychange", () => this.read());
   }
 
-  // -- what there is
-
-  async load() {
-    const found = await start();
-    this.team = found.team;
-    this.commands = found.commands;
-    this.channels = found.channels;
-    const people = found.people.map((person, index) => ({ ...person, short: person.real_name.split(" ")[0], initials: initials(person.real_name), tint: index % 8 }));
-    this.app = { id: found.app.user, name: found.app.name, real_name: found.app.name, short: found.app.name, app: true, tint: "app" };
-    this.slackbot = { id: found.app.slackbot, real_name: "Slackbot", short: "Slackbot", initials: "S", tint: "bot" };
-    this.people = [...people, this.app];
-  }
-
-  person(id) {
-    const unknown = { id, real_name: id, short: id, initials: "?", tint: "bot" };
-    return [...this.people, this.slackbot].find((person) => person.id === id) ?? unknown;
-  }
-
-  mine() {
-    return this.channels.filter((channel) => channel.members.includes(this.me));
-  }
-
-  place() {
-    return this.channels.find((channel) => channel.id === this.channel);
-  }
-
+  /** What was entered on a message or a view; it outlives a redrawing. */
   drafts(key) {
     if (!this.kept.has(key)) this.kept.set(key, {});
     return this.kept.get(key);
   }
 
-  said() {
-    return [...(this.messages.get(this.channel)?.values() ?? [])].sort((a, b) => (a.ts < b.ts ? -1 : 1));
-  }
-
   // -- what comes in
 
-  news({ full, messages, unread, view, home }) {
-    if (full) this.messages = new Map();
-    const fresh = [];
-    for (const message of messages) {
-      const kept = this.messages.get(message.channel) ?? new Map();
-      this.messages.set(message.channel, kept);
-      if (!full && !kept.has(message.ts) && !message.deleted) fresh.push(message);
-      if (message.deleted) kept.delete(message.ts);
-      else kept.set(message.ts, message);
-    }
-    Object.assign(this, { unread, home });
-    const strangers = messages.some((message) => this.person(message.user).initials === "?");
-    if (strangers) this.load().then(() => this.draw());
+  news(news) {
+    const fresh = this.take(news);
+    if (this.strangers(news.messages)) this.load().then(() => this.draw());
     this.draw();
-    this.modal.show(view);
+    this.modal.show(news.view);
     for (const message of fresh) this.announce(message);
     this.read();
   }
@@ -131,7 +93,7 @@ class Page {
     if (looking && this.unread[this.me]?.[this.channel]) this.post("read", { channel: this.channel });
   }
 
-  become(person) {
+  become(person, { focus = true } = {}) {
     const same = this.place()?.user ? "app" : this.channel;
     this.live?.close();
     Object.assign(this, { me: person, messages: new Map(), home: null, thread: null, marker: null });
@@ -141,7 +103,7 @@ class Page {
     this.channel = same === "app" ? own.id : this.mine().some((each) => each.id === same) ? same : "C0GENERAL";
     this.go(this.channel, this.tab);
     this.live = new Live(person, { news: (news) => this.news(news), status: (on) => this.status(on) });
-    at("top").querySelector("[aria-pressed=true]")?.focus();
+    if (focus) at("top").querySelector("[aria-pressed=true]")?.focus();
   }
 
   go(channel, tab = "messages") {
@@ -158,7 +120,7 @@ class Page {
 
   /** Remember where the unread messages begin, for the line above them. */
   mark() {
-    const others = this.said().filter((message) => message.user !== this.me);
+    const others = this.said().every.filter((message) => message.user !== this.me);
     const count = this.unread[this.me]?.[this.channel] ?? 0;
     this.marker = count ? (others.at(-count)?.ts ?? null) : null;
   }
@@ -189,7 +151,7 @@ class Page {
     this.drawer = !this.drawer;
     document.body.classList.toggle("drawer", this.drawer);
     at("top").querySelector(".drawer-key").setAttribute("aria-expanded", String(this.drawer));
-    if (this.drawer) at("side").querySelector("[aria-current]")?.focus();
+    at(this.drawer ? "side" : "top").querySelector(this.drawer ? "[aria-current]" : ".drawer-key")?.focus();
   }
 
   focus() {
@@ -207,12 +169,7 @@ class Page {
   draw({ jump = false } = {}) {
     if (!this.me || !this.place()) return;
     this.frame();
-    const every = this.said();
-    const threads = new Map();
-    for (const message of every) {
-      if (message.thread_ts && message.thread_ts !== message.ts) threads.set(message.thread_ts, [...(threads.get(message.thread_ts) ?? []), message]);
-    }
-    const shown = every.filter((message) => !message.thread_ts || message.thread_ts === message.ts || message.broadcast);
+    const { every, shown, threads } = this.said();
     const home = this.tab === "home";
     at("scroller").hidden = at("composer").hidden = home;
     at("home").hidden = !home;
@@ -274,7 +231,7 @@ async function begin() {
   const app = wanted === "app" || page.channels.some((channel) => channel.id === wanted && channel.user);
   page.channel = app ? own.id : page.mine().some((channel) => channel.id === wanted) ? wanted : "C0GENERAL";
   page.tab = app && asked.get("tab") === "home" ? "home" : "messages";
-  page.become(user);
+  page.become(user, { focus: false });
 }
 
 begin();

@@ -75,7 +75,7 @@ export class Markup {
       const quote = line.match(rest ? /^()(.*)$/ : /^(?:&gt;|>)((?:&gt;|>){2})? ?(.*)$/);
       if (quote) {
         rest ||= Boolean(quote[1]);
-        if (open) open.lines.push(quote[2]);
+        if (open?.quoted) open.lines.push(quote[2]);
         else found.push((open = { lines: [quote[2]], quoted: true }));
       } else if (open && !open.quoted) open.lines.push(line);
       else if (index < lines.length - 1 || line) found.push((open = { lines: [line], quoted: false }));

@@ -28,10 +28,10 @@ function body(page, message) {
   const surface = new Surface(page, blocks, drafts, { channel: message.channel, ts: message.ts });
   const plain = message.extra?.mrkdwn === false;
   const words = plain ? page.markup.plain(message.text) : page.markup.mrkdwn(message.text);
-  const shown = blocks.length ? blockNodes(surface, blocks) : [h("div", { class: "said" }, words)];
-  const edited = message.edited ? h("span", { class: "quiet edited" }, "(edited)") : null;
+  const edited = message.edited ? h("span", { class: "quiet edited" }, " (edited)") : null;
+  const shown = blocks.length ? [blockNodes(surface, blocks), edited] : h("div", { class: "said" }, words, edited);
   const more = Array.isArray(message.extra?.attachments) ? attachmentNodes(surface, message.extra.attachments) : null;
-  return h("div", { class: "body" }, shown, more, edited);
+  return h("div", { class: "body" }, shown, more);
 }
 
 function replies(page, message, thread) {
@@ -122,7 +122,7 @@ export class Conversation {
       items.push({ key: message.ts, stamp, make: () => messageNode(this.page, message, { compact, thread, inThread }) });
       if (inThread && index === 0 && messages.length > 1) {
         const count = messages.length - 1;
-        items.push(this.rule("replies", count === 1 ? "1 reply" : `${count} replies`, "count"));
+        items.push(this.rule("replies", count === 1 ? "1 reply" : `${count} replies`, "tally"));
       }
       before = message;
     });
