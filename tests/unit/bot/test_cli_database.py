@@ -18,7 +18,7 @@ from bot import config, keyring
 from bot.audit.store import MongoAuditStore
 from bot.audit.writer import AuditWriter
 from bot.cli.trail import verdict
-from bot.database import Database, opened
+from bot.database import Database, EmbeddedServer, opened
 from oauth import SlackUser
 from tests.conftest import HandClock
 
@@ -123,3 +123,13 @@ async def test_a_command_makes_no_key(settings: config.Settings) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("AUDIT_KEY: not set, and ")
     assert [path.name for path in settings.data_dir.iterdir()] == ["database"]
+
+
+async def test_the_embedded_server_ends_in_order(tmp_path: Path) -> None:
+    """Asked to stop it closes its files and exits with 0; an abort would leave that to chance."""
+    server = EmbeddedServer(tmp_path / "database")
+    await server.start()
+    process = server._process
+    assert process is not None
+    await server.stop()
+    assert process.returncode == 0
