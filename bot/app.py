@@ -34,6 +34,7 @@ from handlers.clicks import Clicks
 from handlers.commands import Commands
 from handlers.events import Events
 from handlers.gate import Gate
+from handlers.home import Home
 from handlers.ingress import LARGEST, Ingress
 from handlers.invitations import Invitations
 from handlers.listening import bolt_app
@@ -179,6 +180,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     Clicks(answering, requests, linking, links, post).listen(bolt)
     ApprovalClicks(answering, approvals, runner, links, invitations, tasks).listen(bolt)
     Events(links, invitations, post, tasks).listen(bolt)
+    Home(links, approvals, audit_store, post, tasks, workspace).listen(bolt)
 
     gate = Gate(
         bolt=bolt,

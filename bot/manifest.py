@@ -17,11 +17,10 @@ BOT_SCOPES = (
     "commands",
     "im:history",
     "im:write",
-    "team:read",
     "users:read",
     "users:read.email",
 )
-BOT_EVENTS = ("app_mention", "message.im")
+BOT_EVENTS = ("app_home_opened", "app_mention", "message.im")
 
 
 def manifest(url: str) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def manifest(url: str) -> dict[str, Any]:
         },
         "features": {
             "app_home": {
-                "home_tab_enabled": False,
+                "home_tab_enabled": True,
                 "messages_tab_enabled": True,
                 "messages_tab_read_only_enabled": False,
             },

@@ -260,3 +260,31 @@ async def test_a_second_start_finds_everybody_linked(tmp_path: Path) -> None:
         await town.clicks(ADA, card, "approval.approve")
         await town.sees(ADA, "(?i)done", after=card["ts"])
         assert [c.status for c in town.calls("auth0|ada")] == [200]
+
+
+async def test_the_home_tab_says_who_you_are_and_what_waits(town: Town) -> None:
+    """Whoever looks at the app sees their link, what waits for them and what was done under their name."""
+    await town.slack.open_home(ADA)
+    assert "not linked" in words(await town.slack.until(lambda: town.slack.home_for(ADA)))
+    await town.links(ADA, "ada")
+    await town.types(ADA, "run refund_order order_id=A-1001 amount=500")
+    await town.sees_control(ADA, "approval.approve")
+    await town.slack.open_home(ADA)
+    shown = await town.slack.until(
+        lambda: found if "refund_order" in (found := words(town.slack.home_for(ADA))) else None
+    )
+    assert "ada@example.com" in shown
+
+
+async def test_writing_to_the_bot_is_answered(town: Town) -> None:
+    """A direct message gets the login link first and help afterwards; a mention is answered in its thread."""
+    await town.slack.say(BOB, town.slack.dm(BOB), "hello")
+    await town.sees_control(BOB, "link.open")
+    await town.links(BOB, "bob")
+    before = town.latest(BOB)
+    await town.slack.say(BOB, town.slack.dm(BOB), "hello")
+    await town.sees(BOB, "/agent run", after=before)
+    ts = await town.slack.say(BOB, SUPPORT, "<@U0BOT> refund everything")
+    answer = await town.sees(BOB, "/agent help", SUPPORT, after=ts)
+    assert answer["thread_ts"] == ts
+    assert town.calls() == []

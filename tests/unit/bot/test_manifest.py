@@ -44,13 +44,12 @@ def test_it_asks_for_the_least() -> None:
                 "commands",
                 "im:history",
                 "im:write",
-                "team:read",
                 "users:read",
                 "users:read.email",
             ]
         }
     }
-    assert made["settings"]["event_subscriptions"]["bot_events"] == ["app_mention", "message.im"]
+    assert made["settings"]["event_subscriptions"]["bot_events"] == ["app_home_opened", "app_mention", "message.im"]
 
 
 def test_slack_would_take_its_texts() -> None:
