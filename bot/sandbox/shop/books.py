@@ -23,11 +23,12 @@ class Books:
         self.journal: deque[Call] = deque(maxlen=_MOST_CALLS)
         self.done: dict[str, Done] = {}
         self.keeper = storage.Keeper(path, self._snapshot)
-        kept = storage.load(path)
-        if kept is None:
+        self._open()
+        try:
+            self._restore(storage.load(path))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            storage.put_aside(path)
             self._open()
-        else:
-            self._restore(kept)
 
     def reset(self) -> None:
         """As on the first day."""
@@ -65,7 +66,9 @@ class Books:
             "done": {key: asdict(done) for key, done in self.done.items()},
         }
 
-    def _restore(self, kept: dict[str, Any]) -> None:
+    def _restore(self, kept: dict[str, Any] | None) -> None:
+        if kept is None:
+            return
         self.orders = {fields["id"]: Order.from_json(fields) for fields in kept["orders"]}
         self.journal.extend(Call(**fields | {"scopes": tuple(fields["scopes"])}) for fields in kept["journal"])
         self.done = {key: Done(**fields) for key, fields in kept["done"].items()}

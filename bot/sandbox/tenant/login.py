@@ -117,18 +117,17 @@ class LoginPages:
                 error="access_denied",
                 error_description=f"user {person.sub} is not part of the {asked.organization} organization",
             )
-        return await self._signed_in(request, asked, person)
+        return self._signed_in(request, asked, person)
 
     async def style(self, _: web.Request) -> web.StreamResponse:
         """The pages' style sheet."""
         return web.FileResponse(_PAGES / "style.css", headers={"X-Content-Type-Options": "nosniff"})
 
-    async def _signed_in(self, request: web.Request, asked: Asked, person: Person) -> web.StreamResponse:
+    def _signed_in(self, request: web.Request, asked: Asked, person: Person) -> web.StreamResponse:
         state, now = self.tenant.state, self.tenant.state.clock()
         sid = state.session_of(request.cookies.get(SESSION), person)
         expires = now + timedelta(seconds=state.lifetimes.code)
         code = state.issue_code(Code(asked, person.id, sid, now, expires))
-        await state.save()
         response = self._back(asked.redirect_uri, asked.state, code=code)
         response.set_cookie(SESSION, sid, path="/", httponly=True, samesite="Lax")
         return response

@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from joserfc.errors import JoseError
+
 from bot.sandbox.slack import storage
 from oauth import Clock
 
@@ -49,7 +51,11 @@ class State:
         self._lock = asyncio.Lock()
         self._revision = 0
         self._saved = 0
-        self._restore(storage.load(path) or {})
+        try:
+            self._restore(storage.load(path) or {})
+        except (AttributeError, JoseError, KeyError, TypeError, ValueError):
+            storage.put_aside(path)
+            self.signer, self.sessions, self.families = Signer(), {}, {}
 
     # -- keeping
 

@@ -199,3 +199,14 @@ async def test_reset_opens_the_books_anew(call: Any) -> None:
     assert call.shop.orders["A-1001"].refunded == 0
     assert (await call.refund("A-1001", 100, key="k1"))[0] == 200
     assert call.shop.orders["A-1001"].refunded == 100
+
+
+@pytest.mark.parametrize(
+    "text", ["{not json", "[]", "{}", '{"orders": 7}', '{"orders": [], "journal": [{}], "done": {}}']
+)
+def test_a_file_that_is_no_state_is_a_new_shop(tmp_path: Path, text: str) -> None:
+    """A broken file does not keep the demo from starting."""
+    (tmp_path / "shop.json").write_text(text, encoding="utf-8")
+    shop = SampleApi(tmp_path, issuer="http://127.0.0.1:1/", audience="https://shop.example.com")
+    assert len(shop.orders) == 6
+    assert shop.journal == []

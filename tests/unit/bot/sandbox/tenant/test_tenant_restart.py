@@ -6,6 +6,8 @@ import stat
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from bot.sandbox.tenant import PEOPLE, Browser
 
 
@@ -74,6 +76,7 @@ async def test_grants_of_people_who_are_gone_are_gone(app: Any, tenants: Any, ap
     token = (await app.tokens("ada"))["refresh_token"]
     app = await restarted(app, tenants, app_at, people=PEOPLE[1:])
     assert (await app.refresh(token))[0] == 403
+    assert app.tenant.families() == []
 
 
 async def test_the_file_is_its_owners_alone_and_holds_no_token(app: Any, tenants: Any) -> None:
@@ -89,9 +92,22 @@ async def test_the_file_is_its_owners_alone_and_holds_no_token(app: Any, tenants
             assert answer[name] not in text
 
 
-async def test_a_file_that_is_no_state_is_a_new_tenant(tenants: Any, app_at: Any) -> None:
+@pytest.mark.parametrize(
+    "text", ["{not json", "[]", '{"keys": [{}]}', '{"families": [{"id": "x"}]}', '{"families": 7}', '{"sessions": 7}']
+)
+async def test_a_file_that_is_no_state_is_a_new_tenant(tenants: Any, app_at: Any, text: str) -> None:
     """A broken file does not keep the demo from starting."""
     tenants.directory.mkdir(parents=True)
-    (tenants.directory / "tenant.json").write_text("{not json", encoding="utf-8")
+    (tenants.directory / "tenant.json").write_text(text, encoding="utf-8")
     app = app_at(await tenants())
     assert (await app.refresh((await app.tokens())["refresh_token"]))[0] == 200
+
+
+async def test_a_file_of_another_shape_is_kept_aside(tenants: Any) -> None:
+    """Somebody may want to look at it."""
+    tenants.directory.mkdir(parents=True)
+    (tenants.directory / "tenant.json").write_text('{"families": 7}', encoding="utf-8")
+    await tenants()
+    assert [file.name for file in tenants.directory.iterdir() if file.read_text() == '{"families": 7}'] == [
+        "tenant.json.unreadable"
+    ]
