@@ -20,7 +20,9 @@ class Pace:
     def take(self, channel: str, now: datetime) -> None:
         """One message. Raises SlackRefusal `ratelimited`, status 429, with whole seconds to wait."""
         level, since = self._levels.get(channel, (float(self.burst), now))
-        level = min(float(self.burst), level + (now - since).total_seconds() * self.per_second)
+        # A clock that was set back takes nothing away.
+        passed = max(0.0, (now - since).total_seconds())
+        level = min(float(self.burst), level + passed * self.per_second)
         if level < 1:
             wait = max(1, math.ceil((1 - level) / self.per_second))
             raise SlackRefusal("ratelimited", status=429, retry_after=wait)
