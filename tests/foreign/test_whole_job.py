@@ -46,7 +46,7 @@ async def assert_no_secret_is_left(built: World, *more: str) -> None:
     tokens = [each[name] for each in issued for name in ("access_token", "refresh_token", "id_token") if each.get(name)]
     settings = [built.environment[name] for name in ("SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "AUTH0_CLIENT_SECRET")]
     stored = await built.stored()
-    assert b"person-ada" in stored, "not the right database"
+    assert b"link.started" in stored, "not the right database"
     for secret in [*tokens, *settings, *more]:
         assert secret.encode() not in stored
         assert secret not in built.product.said
@@ -76,6 +76,7 @@ async def test_the_whole_job(mongo_uri: str, tmp_path: Path) -> None:
         (started,) = await entries(built, "action.started")
         assert (started["sub"], started["token_jti"]) == ("person-ada", refund["jti"])
         assert started["run"] == refund["idempotency_key"]
+        await assert_no_secret_is_left(built, link.rpartition("/")[2], code)
 
         assert "unlinked" in await ada.types("unlink")
         assert {each["state"] for each in await built.provider.issued()} == {"gone"}
@@ -91,8 +92,10 @@ async def test_a_link_is_of_no_use_to_others(mongo_uri: str, tmp_path: Path) -> 
     """Mallory signs in through Ada's link and types the code as himself: nobody is linked, and nobody can act."""
     async with world(mongo_uri, tmp_path) as built:
         ada, mallory = built.workspace.person("ada"), built.workspace.person("mallory")
-        page = await built.signs_in(await built.login_link(ada), "mallory")
+        link = await built.login_link(ada)
+        page = await built.signs_in(link, "mallory")
         assert page.code
+        await assert_no_secret_is_left(built, link.rpartition("/")[2], page.code)
         assert "are linked" not in await mallory.types(f"code {page.code}")
         for person in (ada, mallory):
             assert "not linked" in await asked(person, "run show_order order_id=A-1")
