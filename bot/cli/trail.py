@@ -76,12 +76,13 @@ async def verdict(settings: Settings) -> tuple[str, int]:
         loop = asyncio.get_running_loop()
         seen = _Seen()
         with _progress(await _total(store) if sys.stderr.isatty() else None) as step:
-            entries = seen.counted(_pulled(loop, store.entries()), step)
-            bad = await asyncio.to_thread(first_bad, entries, heads)
+            passing = seen.counted(_pulled(loop, store.entries()), step)
+            bad = await asyncio.to_thread(first_bad, passing, heads)
     if bad is not None:
         return f"bad: chain {bad.chain}, entry {bad.seq}: {bad.why}", FAILED
-    signed = sum(len(of) for of in heads.values())
-    return f"ok: {seen.entries} entries in {len(seen.chains)} chains, {signed} signed checkpoints", 0
+    entries, chains = _of(seen.entries, "entry", "entries"), _of(len(seen.chains), "chain", "chains")
+    signed = _of(sum(len(of) for of in heads.values()), "signed checkpoint", "signed checkpoints")
+    return f"ok: {entries} in {chains}, {signed}", 0
 
 
 async def lines(settings: Settings, since: str | None, sub: str | None) -> AsyncGenerator[str, None]:
@@ -131,6 +132,10 @@ async def _some(entries: AsyncIterator[Entry]) -> list[Entry]:
 async def _total(store: MongoAuditStore) -> int:
     heads = [await store.head(chain) for chain in await store.chains()]
     return sum(head[0] for head in heads if head)
+
+
+def _of(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _progress(total: int | None) -> AbstractContextManager[Step]:

@@ -74,7 +74,7 @@ async def test_a_command_works_beside_the_bot_and_after_it(settings: config.Sett
     assert not address.exists()
     for done in (beside, after):
         assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout == "ok: 1 entries in 1 chains, 0 signed checkpoints\n"
+        assert done.stdout == "ok: 1 entry in 1 chain, 0 signed checkpoints\n"
 
 
 @contextmanager
@@ -105,7 +105,7 @@ async def test_the_address_of_a_bot_that_was_killed_misleads_nobody(
         await write_entry(settings, database, clock)
     with left() as uri:  # type: ignore[operator]
         (directory / "address").write_text(uri)
-        assert await verdict(settings) == ("ok: 1 entries in 1 chains, 0 signed checkpoints", 0)
+        assert await verdict(settings) == ("ok: 1 entry in 1 chain, 0 signed checkpoints", 0)
 
 
 async def test_a_command_makes_no_database(settings: config.Settings) -> None:
