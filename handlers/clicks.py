@@ -94,4 +94,8 @@ class Clicks:
             await ack(response_action="errors", errors=modals.form_errors(view, error.problems, error.missing))
             return
         asked = replace(who, channel=about.get("channel"), response_url=about.get("response_url"))
-        await self.answering.after_ack(ack, asked, self.requests.ask(asked, action.name, raw))
+        asking = self.requests.ask(asked, action.name, raw)
+        if self.requests.calls_out(action.name):
+            await self.answering.after_ack(ack, asked, asking)
+        else:
+            await self.answering.click(ack, asked, asking)

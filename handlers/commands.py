@@ -54,10 +54,10 @@ class Commands:
         first, _, rest = (text if isinstance(text, str) else "").strip().partition(" ")
         word = self._words().get(first.lower(), self.help)
         work: Work = word(who, rest.strip())  # type: ignore[assignment]
-        if word == self.run:
-            # An action calls out, and a form must open within the trigger's three seconds: nothing waits for either.
+        if word == self.run and self.requests.calls_out(rest.strip().partition(" ")[0]):
             await self.answering.after_ack(ack, who, work)
         else:
+            # A request that waits for approval is stored before its ack, so that a crash cannot lose it behind one.
             await self.answering.command(ack, who, work)
 
     def _words(self) -> dict[str, Word]:

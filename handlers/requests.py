@@ -27,6 +27,10 @@ class Requests:
     links: Links
     invitations: Invitations
 
+    def calls_out(self, name: str) -> bool:
+        """Whether asking for it may call its service at once, and so may take long."""
+        return any(action.name == name and action.approval == "none" for action in self.registry)
+
     async def ask(self, who: Speaker, name: str, raw: Mapping[str, Any]) -> Message:
         """Run it, ask for approval, or send a login link first. Raises what the runner raises."""
         principal = await self.links.principal(who.slack)

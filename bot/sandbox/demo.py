@@ -91,6 +91,7 @@ async def surroundings(data: Path, ports: Sequence[int] | None = None) -> AsyncI
             audience=AUDIENCE,
             scopes=SCOPES,
             redirect_uris=(f"{public_url}/oauth/callback",),
+            backchannel_logout_uri=f"{public_url}/oauth/backchannel-logout",
         )
         stack.push_async_callback(slack.stop)
         await _started(slack.start(HOST, slack_port), slack_port)

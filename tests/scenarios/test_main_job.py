@@ -288,3 +288,13 @@ async def test_writing_to_the_bot_is_answered(town: Town) -> None:
     answer = await town.sees(BOB, "/agent help", SUPPORT, after=ts)
     assert answer["thread_ts"] == ts
     assert town.calls() == []
+
+
+async def test_t32_a_logout_at_the_provider_ends_the_link(town: Town) -> None:
+    """Back-channel logout reaches the bot: the link is gone, and the person is told (guard: logged_out)."""
+    await town.links(ADA, "ada")
+    before = town.latest(ADA)
+    assert await town.tenant.logout("ada") == [200]
+    await town.sees(ADA, "(?i)sign|logged|link", after=before)
+    assert "not linked" in await town.types(ADA, "status")
+    assert town.tenant.families("ada") == []
