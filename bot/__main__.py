@@ -60,7 +60,7 @@ def run() -> None:
 
     settings = config.load()
     logs.configure(settings.log_level, settings.log_format)
-    from bot.app import serve
+    from bot.serving import serve
 
     asyncio.run(serve(settings))
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +20,7 @@ from bot.audit.links import LinkTrail
 from bot.audit.store import MongoAuditStore
 from bot.audit.writer import AuditWriter
 from bot.config import Settings
-from bot.database import Database, opened
+from bot.database import Database
 from bot.errors import ConfigurationError
 from bot.health import Health
 from bot.runner import Runner
@@ -216,36 +213,3 @@ async def _guarded(request: web.Request, handler: Callable[[web.Request], object
     except Exception as error:
         log.error("request_failed", method=request.method, kind=type(error).__name__)
         return web.Response(status=503, text="This cannot be done just now. Please try again in a minute.\n")
-
-
-@asynccontextmanager
-async def serving(settings: Settings, database: Database, *, clock: Clock = utc_now) -> AsyncIterator[tuple[Bot, str]]:
-    """The bot while it listens; gives it and its own address. Raises ConfigurationError."""
-    bot = await build(settings, database, clock=clock)
-    runner = web.AppRunner(bot.web, access_log=None, handle_signals=False, shutdown_timeout=10.0)
-    try:
-        await bot.start()
-        await runner.setup()
-        site = web.TCPSite(runner, settings.host, settings.port)
-        try:
-            await site.start()
-        except OSError as error:
-            raise ConfigurationError(
-                [f"HOST, PORT: cannot listen on {settings.host}:{settings.port} ({error.strerror}). Choose another."]
-            ) from None
-        yield bot, f"http://{settings.host}:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()  # no new requests; those under way are answered
-        await bot.stop()
-
-
-async def serve(settings: Settings) -> None:
-    """`countersign run`: until SIGTERM or SIGINT. Raises ConfigurationError."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with opened(settings) as database, serving(settings, database) as (_, address):
-        log.info("listening", address=address, public_url=settings.public_url)
-        await stop.wait()
-        log.info("stopping")

@@ -68,9 +68,13 @@ class Workspace:
         except Exception as error:  # whatever the network does; the next round tries again
             log.warning("slack_away", kind=type(error).__name__)
             return
+        team = found.get("team_id") if isinstance(found, dict) else None
+        if not isinstance(team, str) or not team:
+            log.warning("slack_away", error="auth.test names no workspace")
+            return
         self.installed = Installation(
-            team=found["team_id"],
-            team_name=found.get("team") or found["team_id"],
+            team=team,
+            team_name=found.get("team") or team,
             bot_user=found.get("user_id"),
             bot=found.get("bot_id"),
             app=self._app or found.get("app_id") or await self._app_of(found.get("bot_id")),

@@ -20,13 +20,13 @@ from rich.console import Console
 from rich.panel import Panel
 
 from bot import config
-from bot.app import serving
 from bot.config import Settings
 from bot.database import opened
 from bot.errors import ConfigurationError
 from bot.sandbox.shop import SampleApi
 from bot.sandbox.slack import CommandHint, Completion, SandboxSlack
 from bot.sandbox.tenant import SandboxTenant
+from bot.serving import serving
 
 HOST = "127.0.0.1"
 AUDIENCE = "https://shop.example.com"

@@ -58,7 +58,8 @@ async def test_a_wrong_token_is_a_sentence_at_the_start(api: SlackApi) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [{"ok": False, "error": "internal_error"}, web.Response(status=502), web.Response(text="<html>")]
+    "answer",
+    [{"ok": False, "error": "internal_error"}, web.Response(status=502), web.Response(text="<html>"), {"ok": True}],
 )
 async def test_slack_away_at_the_start_is_asked_again(api: SlackApi, answer: Any) -> None:
     """An outage at Slack does not end the bot; the next round learns who we are."""
