@@ -11,11 +11,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from joserfc.util import urlsafe_b64decode
 from pydantic import SecretStr
 
 from bot.errors import ConfigurationError
 
 Jwk = dict[str, Any]
+
+_BYTES = 32
+_WANTED = {
+    "oct": "must be a JWK Set of oct keys of 256 bits. Make one with: countersign keys new",
+    "OKP": "must be one Ed25519 JWK with its private part. Make one with: countersign keys new",
+}
 
 
 def token_keys(given: SecretStr | None, data_dir: Path) -> Jwk:
@@ -75,10 +82,26 @@ def _read(value: str, kind: str) -> Jwk:
     except (ValueError, RecursionError):
         raise ValueError("is not valid JSON. Make one with: countersign keys new") from None
     keys = found.get("keys") if kind == "oct" and isinstance(found, dict) else [found]
-    if not isinstance(keys, list) or not keys or not all(isinstance(k, dict) and k.get("kty") == kind for k in keys):
-        wanted = "a JWK Set of oct keys" if kind == "oct" else "one Ed25519 JWK with its private part"
-        raise ValueError(f"must be {wanted}. Make one with: countersign keys new")
-    return dict(found)
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
+        raise ValueError(_WANTED[kind])
+    usable = [_usable(key, kind) for key in keys]
+    return {**found, "keys": usable} if kind == "oct" else usable[0]
+
+
+def _usable(key: Jwk, kind: str) -> Jwk:
+    """The key as it will be used, and named by its thumbprint (RFC 7638) where it has no name. Raises ValueError."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import OctKey, OKPKey
+
+    try:
+        if len(urlsafe_b64decode(str(key["k" if kind == "oct" else "d"]).encode())) != _BYTES:
+            raise ValueError("another size")
+        made = OctKey.import_key(key) if kind == "oct" else OKPKey.import_key(key)
+        if key.get("kty") != kind or (kind == "OKP" and key.get("crv") != "Ed25519"):
+            raise ValueError("another kind")
+    except (JoseError, ValueError, TypeError, KeyError):
+        raise ValueError(_WANTED[kind]) from None
+    return key if key.get("kid") else key | {"kid": made.thumbprint()}
 
 
 def _kept(path: Path, make: Callable[[], Jwk], kind: str) -> Jwk:

@@ -67,9 +67,10 @@ def moment(text: str, now: datetime) -> str:
 async def verdict(settings: Settings) -> tuple[str, int]:
     """One line about the whole trail, and the exit code that goes with it."""
     async with opened(settings, borrow=True) as database:
+        signed = checkpoints(settings, database)
         try:
             # Read before the entries: what is signed meanwhile would be missed among those already read.
-            heads = checkpoints(settings, database).heads()
+            heads = signed.heads()
         except ValueError as error:
             return f"bad: {error}", FAILED
         store = MongoAuditStore(database)
@@ -81,8 +82,8 @@ async def verdict(settings: Settings) -> tuple[str, int]:
     if bad is not None:
         return f"bad: chain {bad.chain}, entry {bad.seq}: {bad.why}", FAILED
     entries, chains = _of(seen.entries, "entry", "entries"), _of(len(seen.chains), "chain", "chains")
-    signed = _of(sum(len(of) for of in heads.values()), "signed checkpoint", "signed checkpoints")
-    return f"ok: {entries} in {chains}, {signed}", 0
+    heads_signed = _of(sum(len(of) for of in heads.values()), "signed checkpoint", "signed checkpoints")
+    return f"ok: {entries} in {chains}, {heads_signed}", 0
 
 
 async def lines(settings: Settings, since: str | None, sub: str | None) -> AsyncGenerator[str, None]:

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from joserfc.jwk import OKPKey
 from pydantic import SecretStr
 
 from bot import keyring
@@ -69,6 +70,50 @@ def test_a_wrong_key_is_named_and_not_shown() -> None:
     (line,) = problems(TOKEN_KEYS='{"keys":[{"kty":"RSA","n":"canary-canary"}]}')
     assert line.startswith("TOKEN_KEYS:")
     assert "canary" not in line
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TOKEN_KEYS", "{}"),
+        ("TOKEN_KEYS", '{"keys": []}'),
+        ("TOKEN_KEYS", '{"keys": ["canary"]}'),
+        ("TOKEN_KEYS", '{"keys": [{"kty": "oct", "kid": "canary", "k": "Y2FuYXJ5"}]}'),
+        ("TOKEN_KEYS", '{"keys": [{"kty": "oct", "kid": "canary"}]}'),
+        ("TOKEN_KEYS", "[" * 100_000),
+        ("AUDIT_KEY", '["canary"]'),
+        ("AUDIT_KEY", '{"kty": "OKP", "crv": "Ed25519", "x": "Y2FuYXJ5"}'),
+        ("AUDIT_KEY", '{"kty": "OKP", "crv": "X25519", "x": "Y2FuYXJ5", "d": "Y2FuYXJ5"}'),
+        ("AUDIT_KEY", "/no/such/canary"),
+    ],
+)
+def test_a_key_that_would_fail_later_is_refused_now(name: str, value: str) -> None:
+    """Too short, without its private part, of another curve: a sentence at the start, not an error later on."""
+    (line,) = problems(**{name: value})
+    assert line.startswith(f"{name}: ")
+    assert line.endswith("Make one with: countersign keys new")
+    assert "canary" not in line
+
+
+def test_only_the_private_half_of_the_right_curve_signs() -> None:
+    """The public half of a good key, and a key for agreement instead of signatures, are no audit keys."""
+    public = {name: value for name, value in keyring.new_audit_key().items() if name != "d"}
+    agreement = dict(OKPKey.generate_key("X25519", private=True).as_dict(private=True))
+    another = keyring.new_audit_key() | {"kty": "EC"}
+    for key in (public, agreement, another):
+        (line,) = problems(AUDIT_KEY=json.dumps(key))
+        assert line.startswith("AUDIT_KEY: must be one Ed25519 JWK with its private part.")
+
+
+def test_a_key_without_a_name_gets_a_lasting_one() -> None:
+    """A JWK need not have a `kid`, but what is sealed or signed names its key, the same at each start."""
+    sealing, signing = keyring.new_token_keys(), keyring.new_audit_key()
+    del sealing["keys"][0]["kid"], signing["kid"]
+    settings = load({**GOOD, "TOKEN_KEYS": json.dumps(sealing), "AUDIT_KEY": json.dumps(signing)})
+    found = [keyring.token_keys(settings.token_keys, Path())["keys"][0] for _ in range(2)]
+    assert found[0] == found[1]
+    assert found[0]["kid"]
+    assert keyring.audit_key(settings.audit_key, Path())["kid"]
 
 
 def test_a_made_key_is_kept_and_private(tmp_path: Path) -> None:
