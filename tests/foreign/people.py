@@ -58,6 +58,13 @@ class Workspace:
         assert found.get("ok"), (method, found)
         return found
 
+    async def modal(self) -> str | None:
+        """The id of the modal that was opened last, from the workspace's own page of views."""
+        async with self.session.get(f"{self.url}/?tab=views") as answer:
+            modals = (await answer.text()).partition(">Modals<")[2].partition(">Trigger IDs<")[0]
+        found = re.search(r"\bV[0-9A-F]{9}\b", modals)
+        return found[0] if found else None
+
     async def deliver(self, fields: Mapping[str, str]) -> str:
         """Send the bot what Slack would send; gives what its ack says, and fails where that is no ack."""
         body = urlencode(fields).encode()
@@ -105,26 +112,32 @@ class Person:
 
     async def clicks(self, message: Message, action_id: str) -> str:
         """Press a button of a direct message."""
-        element = control(message, action_id)
         channel = await self.dm()
-        return await self.workspace.deliver(
-            {
-                "payload": json.dumps(
-                    {
-                        "type": "block_actions",
-                        "api_app_id": APP,
-                        "team": {"id": TEAM, "domain": "engine-works"},
-                        "user": {"id": self.id, "username": self.name, "name": self.name, "team_id": TEAM},
-                        "container": {"type": "message", "message_ts": message["ts"], "channel_id": channel},
-                        "channel": {"id": channel, "name": "directmessage"},
-                        "message": message,
-                        "response_url": self.workspace.answers_url,
-                        "trigger_id": await self._trigger(),
-                        "actions": [{**element, "block_id": "b", "action_ts": message["ts"]}],
-                    }
-                )
-            }
+        return await self._interacts(
+            "block_actions",
+            container={"type": "message", "message_ts": message["ts"], "channel_id": channel},
+            channel={"id": channel, "name": "directmessage"},
+            message=message,
+            response_url=self.workspace.answers_url,
+            actions=[{**control(message, action_id), "block_id": "b", "action_ts": message["ts"]}],
         )
+
+    async def submits(self, callback_id: str, **typed: str) -> str:
+        """Send the modal that the bot has opened for them, with one value for each block; what the ack showed.
+
+        The workspace's own page of open views tells its id; a button pressed without one opening ends the wait.
+        """
+        view = {
+            "id": await rig.until(self.workspace.modal),
+            "type": "modal",
+            "callback_id": callback_id,
+            "private_metadata": "",
+            "blocks": [],
+            "state": {
+                "values": {name: {name: {"type": "plain_text_input", "value": value}} for name, value in typed.items()}
+            },
+        }
+        return await self._interacts("view_submission", view=view)
 
     async def dm(self) -> str:
         """The direct messages with the bot."""
@@ -158,6 +171,17 @@ class Person:
             raise AssertionError(f"no answer holds {pattern!r}: {[words(a) for a in self.workspace.answers]}") from None
         self.workspace.answers.remove(answer)
         return words(answer)
+
+    async def _interacts(self, kind: str, **more: Any) -> str:
+        payload = {
+            "type": kind,
+            "api_app_id": APP,
+            "team": {"id": TEAM, "domain": "engine-works"},
+            "user": {"id": self.id, "username": self.name, "name": self.name, "team_id": TEAM},
+            "trigger_id": await self._trigger(),
+            **more,
+        }
+        return await self.workspace.deliver({"payload": json.dumps(payload)})
 
     async def _trigger(self) -> str:
         return str((await self.workspace.call("views.generateTriggerId", user_id=self.id))["trigger_id"])

@@ -32,9 +32,12 @@ def node() -> str | None:
     for candidate in [*brought, shutil.which("node")]:
         if candidate is None:
             continue
-        said = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False)
-        major = said.stdout.strip().removeprefix("v").partition(".")[0]
-        if said.returncode == 0 and major.isdecimal() and int(major) >= OLDEST_NODE:
+        try:
+            said = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False).stdout
+        except OSError:  # brought for another system
+            continue
+        major = said.strip().removeprefix("v").partition(".")[0]
+        if major.isdecimal() and int(major) >= OLDEST_NODE:
             return candidate
     return None
 
@@ -66,7 +69,11 @@ async def child(script: str, settings: Mapping[str, Any]) -> AsyncIterator[str]:
         yield str(json.loads(line)["url"]).replace("//localhost:", "//127.0.0.1:")
     finally:
         process.stdin.close()
-        await asyncio.wait_for(process.wait(), _PATIENCE)
+        try:
+            await asyncio.wait_for(process.wait(), _PATIENCE)
+        except TimeoutError:
+            process.kill()
+            raise
 
 
 @dataclass(frozen=True, slots=True)

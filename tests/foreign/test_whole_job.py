@@ -103,13 +103,14 @@ async def test_a_link_is_of_no_use_to_others(mongo_uri: str, tmp_path: Path) -> 
 
 
 async def test_what_was_asked_goes_on_after_linking(mongo_uri: str, tmp_path: Path) -> None:
-    """Bob asks before he is linked: he gets a login link, and after it the answer, under his own name."""
+    """Bob asks before he is linked: he gets a login link, enters the code in a modal, and has his answer."""
     async with world(mongo_uri, tmp_path) as built:
         bob = built.workspace.person("bob")
         assert "not linked" in await asked(bob, "run show_order order_id=A-1")
         card = await bob.sees_control("link.open")
         page = await built.signs_in(control(card, "link.open")["url"], "bob")
-        await bob.types(f"code {page.code}")
+        await bob.clicks(card, "link.enter_code")
+        assert await bob.submits("link.code", code=page.code) == ""
         await bob.sees("Countess")
         assert [(c["sub"], c["scope"]) for c in await built.shop.calls()] == [("person-bob", "orders:read")]
 
