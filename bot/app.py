@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -42,7 +43,7 @@ from handlers.requests import Requests
 from handlers.socket_mode import Socket, app_of
 from handlers.store import MongoDeliveryStore
 from handlers.workspace import Workspace
-from oauth import IdentityRooms, IdentitySettings, LinkObserver, Vault, utc_now
+from oauth import IdentityError, IdentityRooms, IdentitySettings, LinkObserver, Vault, utc_now
 from oauth import build as build_identity
 
 log = structlog.get_logger(__name__)
@@ -114,10 +115,15 @@ class Bot:
                     [f"SLACK_APP_TOKEN: Slack does not open a connection with it ({type(error).__name__})."]
                 ) from None
         self.tasks.every(_LEARN, self.workspace.learn, "workspace")
-        self.tasks.every(_LEARN, self.identity.provider.metadata, "provider")
+        self.tasks.every(_LEARN, self._discover, "provider")
         self.tasks.every(_SWEEP, self.runner.sweep, "approvals")
         self.tasks.every(_REVOKE, self.identity.sweep, "revocations")
         self.tasks.every(_CHECKPOINT, self.checkpoints.sign, "checkpoints")
+
+    async def _discover(self) -> None:
+        """Keep the provider's addresses at hand; while it is away, `/readyz` or whoever signs in says so."""
+        with suppress(IdentityError):
+            await self.identity.provider.metadata()
 
     async def stop(self) -> None:
         """Finish what was acknowledged, then let go of everything."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,7 +33,9 @@ async def serving(settings: Settings, database: Database, *, clock: Clock = utc_
             await site.start()
         except OSError as error:
             raise ConfigurationError(
-                [f"HOST, PORT: cannot listen on {settings.host}:{settings.port} ({error.strerror}). Choose another."]
+                [
+                    f"HOST, PORT: cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}). Choose another."
+                ]
             ) from None
         yield bot, f"http://{settings.host}:{runner.addresses[0][1]}"
     finally:

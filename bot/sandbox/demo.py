@@ -7,6 +7,7 @@ settings and nothing else; it cannot tell these servers from the real ones.
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 import socket
@@ -156,7 +157,7 @@ async def _started(start: Awaitable[str], port: int) -> str:
         return await start
     except OSError as error:
         raise ConfigurationError(
-            [f"--port: port {port} is in use ({error.strerror}). Choose another, e.g. --port 8400."]
+            [f"--port: port {port} is in use ({os.strerror(error.errno or 0)}). Choose another, e.g. --port 8400."]
         ) from None
 
 
