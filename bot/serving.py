@@ -32,11 +32,8 @@ async def serving(settings: Settings, database: Database, *, clock: Clock = utc_
         try:
             await site.start()
         except OSError as error:
-            raise ConfigurationError(
-                [
-                    f"HOST, PORT: cannot listen on {settings.host}:{settings.port} ({os.strerror(error.errno or 0)}). Choose another."
-                ]
-            ) from None
+            why, at = os.strerror(error.errno or 0), f"{settings.host}:{settings.port}"
+            raise ConfigurationError([f"HOST, PORT: cannot listen on {at} ({why}). Choose another."]) from None
         yield bot, f"http://{settings.host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()  # no new requests; those under way are answered
