@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +97,10 @@ class Desk:
         await seat.page.locator("#head h1").wait_for()
         return seat
 
-    async def restart(self) -> None:
-        """Stop the workspace and start it again at the same address, from its file."""
+    async def restart(self, meanwhile: Callable[[SandboxSlack], object] = lambda _: None) -> None:
+        """Stop the workspace and start it again at the same address, from its file, changed `meanwhile`."""
         port = int(self.slack.url.rsplit(":", 1)[1])
         await self.slack.stop()
         self.slack = self._made()
+        meanwhile(self.slack)
         await self.slack.start(port=port)

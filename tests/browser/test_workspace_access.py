@@ -7,22 +7,29 @@ from typing import Any
 import pytest
 from playwright.async_api import expect
 
+from bot.sandbox.slack import SandboxSlack
 from tests.browser.desk import Desk
 from tests.unit.bot.sandbox.slack.listener import actions, button, plain, section
 
 
 async def test_the_page_comes_back_with_the_workspace(desk: Desk) -> None:
-    """A restart is noticed, nothing typed is lost, what was said is there once, and the page goes on."""
+    """A restart is noticed, nothing typed is lost, what was said is there once, what is gone is gone."""
     await desk.post(text="before")
+    ts = await desk.post(text="gone")
+
+    def forget(slack: SandboxSlack) -> None:
+        slack.workspace.messages["C0GENERAL"] = [m for m in slack.workspace.messages["C0GENERAL"] if m.ts != ts]
+
     ada = await desk.sits()
     await ada.box.fill("half a sen")
     await desk.slack.stop()
     await expect(ada.page.locator("#offline")).to_be_visible()
-    await desk.restart()
+    await desk.restart(forget)
     await expect(ada.page.locator("#offline")).to_be_hidden()
     await desk.post(text="after")
     await expect(ada.last).to_contain_text("after")
     await expect(ada.page.get_by_text("before", exact=True)).to_have_count(1)
+    await expect(ada.page.get_by_text("gone", exact=True)).to_have_count(0)
     await expect(ada.box).to_have_value("half a sen")
     ada.complaints.clear()
 

@@ -9,7 +9,6 @@ export class Modal {
   constructor(page) {
     this.page = page;
     this.view = null;
-    this.busy = false;
     this.drafts = new Map();
     this.dialog = h("dialog", { class: "modal", role: "dialog", "aria-modal": "true", "aria-labelledby": "modal-title" });
     trapFocus(this.dialog);
@@ -83,7 +82,8 @@ export class Modal {
   }
 
   async send() {
-    if (this.busy || !this.submit) return;
+    // Enter in a lone input submits a form even where there is no button for it.
+    if (!this.submit) return;
     const { view } = this;
     this.hold(true);
     const answer = await this.page.post("submit", { view_id: view.id, values: this.surface.values() });
@@ -98,7 +98,6 @@ export class Modal {
   }
 
   hold(busy) {
-    this.busy = busy;
     this.submit.disabled = busy;
     this.submit.setAttribute("aria-busy", String(busy));
   }

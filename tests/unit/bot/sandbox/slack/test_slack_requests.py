@@ -227,7 +227,7 @@ async def test_a_bot_that_is_not_there_has_failed(slack: SandboxSlack) -> None:
 
 async def test_a_redirect_is_no_acknowledgement(slack: SandboxSlack, listener: Listener) -> None:
     """The signed body goes to the one configured address and to no other."""
-    listener.answering = lambda _: web.Response(status=302, headers={"Location": listener.url})
+    listener.answering = lambda _: web.Response(status=307, headers={"Location": listener.url})
     assert (await slack.command("Ada", "/agent status")).failure == "dispatch_failed"
     assert len(listener.heard) == 1
 
