@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,89 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.actions.arguments import check
-from bot.actions.model import Action, ActionResult, Call
 from bot.errors import ArgumentsInvalid
 from bot.sandbox.slack import controls, limits
 from handlers import modals
-
-Json = dict[str, Any]
-TRICKS = st.sampled_from(["<!channel>", "*b*", "\u202e", "\x00", "\n", " ", "`", "&lt;", ":tada:", "\ud800", "ü", "👍"])
-TEXT = st.lists(TRICKS | st.text(st.characters(), max_size=20), max_size=20).map("".join)
-LONG = TEXT | st.integers(1, 12_000).map(lambda count: "<!channel>\u202e "[: count % 12] + "x" * count)
-NUMBER = st.integers() | st.floats() | st.sampled_from([10**60, -(10**60), 1e300, 5e-324])
-SCHEMA = st.fixed_dictionaries(
-    {},
-    optional={
-        "type": st.sampled_from(
-            ["string", "integer", "number", "boolean", "array", "object", "null", ["string", "null"]]
-        ),
-        "title": LONG,
-        "description": LONG,
-        "format": st.sampled_from(["date", "date-time", "email", "uri", "time", "uuid"]),
-        "enum": st.lists(LONG | NUMBER | st.booleans() | st.none(), max_size=110),
-        "default": LONG | NUMBER | st.booleans() | st.none() | st.lists(TEXT, max_size=3),
-        "minimum": NUMBER,
-        "maximum": NUMBER,
-        "exclusiveMinimum": NUMBER,
-        "exclusiveMaximum": NUMBER,
-        "minLength": st.integers(0, 10_000),
-        "maxLength": st.integers(0, 10_000),
-    },
-)
-
-
-async def nothing(_: Call) -> ActionResult:
-    """An action that is never called here."""
-    raise AssertionError
-
-
-def an_action(parameters: Json, name: str = "refund_order", description: str = "Refund one order") -> Action:
-    """An action with these parameters."""
-    return Action(
-        name=name,
-        description=description,
-        parameters=parameters,
-        scopes=frozenset(),
-        audience=None,
-        sensitive=True,
-        approval="self",
-        expires=timedelta(minutes=15),
-        idempotent=False,
-        definition={},
-        call=nothing,
-    )
-
-
-def form(parameters: Json, given: Json | None = None, problems: dict[str, str] | None = None) -> Json:
-    """The form, taken by Slack."""
-    view = modals.action_form(an_action(parameters), given or {}, problems or {}, '{"action":"refund_order"}')
-    return limits.view(view, "modal")
-
-
-def one(schema: Json, value: Any = None) -> Json:
-    """The block of a form's only parameter, `p`."""
-    (block,) = (each for each in form({"p": schema}, {} if value is None else {"p": value})["blocks"] if is_input(each))
-    return block
-
-
-def is_input(block: Json) -> bool:
-    """Whether something is entered there."""
-    return bool(block["type"] == "input")
-
-
-def sent(view: Json, **entered: Any) -> Json:
-    """The view as Slack sends it back, once its own checks let it through."""
-    state = controls.values(view["blocks"], entered)
-    assert controls.faults(view["blocks"], state) == {}
-    return view | {"state": {"values": state}}
-
-
-def words(view: Json) -> str:
-    """The paragraphs above the inputs."""
-    return "\n".join(block["text"]["text"] for block in view["blocks"] if block["type"] == "section")
-
-
-# The code.
+from tests.fakes.forms import LONG, NUMBER, SCHEMA, TEXT, Json, an_action, form, is_input, sent, words
 
 
 def test_the_code_comes_back_under_its_contract_names() -> None:
@@ -104,9 +24,6 @@ def test_the_code_comes_back_under_its_contract_names() -> None:
         "code": {"code": {"type": "plain_text_input", "value": "ABCD-EFGH"}}
     }
     assert modals.submitted(sent(view, code="ABCD-EFGH")) == {"code": "ABCD-EFGH"}
-
-
-# The form of an action.
 
 
 def test_each_parameter_has_a_block_of_its_name() -> None:
@@ -121,136 +38,12 @@ def test_each_parameter_has_a_block_of_its_name() -> None:
     assert (view["callback_id"], view["private_metadata"]) == ("run.submit", '{"action":"refund_order"}')
 
 
-@pytest.mark.parametrize(
-    ("schema", "kind"),
-    [
-        ({"type": "string"}, "plain_text_input"),
-        ({"enum": ["a", "b"]}, "static_select"),
-        ({"const": "a"}, "static_select"),
-        ({"type": "boolean"}, "radio_buttons"),
-        ({"type": "integer"}, "number_input"),
-        ({"type": "number"}, "number_input"),
-        ({"type": "string", "format": "date"}, "datepicker"),
-        ({"type": "string", "format": "email"}, "email_text_input"),
-        ({"type": "string", "format": "uri"}, "url_text_input"),
-        ({"type": "string", "format": "date-time"}, "plain_text_input"),
-        ({"type": "array"}, "plain_text_input"),
-        ({"type": "object"}, "plain_text_input"),
-        ({"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None}, "number_input"),
-        ({"type": ["boolean", "null"]}, "radio_buttons"),
-        ({"anyOf": [{"type": "integer"}, {"type": "string"}]}, "plain_text_input"),
-        ({}, "plain_text_input"),
-    ],
-)
-def test_each_type_has_its_control(schema: Json, kind: str) -> None:
-    """People pick dates and choices instead of typing them."""
-    assert one(schema)["element"]["type"] == kind
-
-
-def test_label_and_hint_come_from_the_schema() -> None:
-    """The title is the label, else the name; the description is the hint, and JSON is asked for where it is needed."""
-    block = one({"type": "array", "title": "Tags", "description": "What it is about."})
-    assert block["label"]["text"] == "Tags"
-    assert block["hint"]["text"] == 'What it is about. Write it as JSON, e.g. ["a", "b"].'
-    assert block["element"]["multiline"] is True
-    assert one({"type": "string"})["label"]["text"] == "p"
-    assert "hint" not in one({"type": "string"})
-
-
-def test_limits_are_checked_by_slack_already() -> None:
-    """What Slack can check is told while people type."""
-    whole = one({"type": "integer", "minimum": 1, "exclusiveMaximum": 10})["element"]
-    assert (whole["is_decimal_allowed"], whole["min_value"], whole["max_value"]) == (False, "1", "9")
-    halves = one({"type": "integer", "minimum": 0.5, "exclusiveMinimum": 2.5})["element"]
-    assert halves["min_value"] == "3"
-    free = one({"type": "number", "maximum": 2.5})["element"]
-    assert (free["is_decimal_allowed"], free["max_value"]) == (True, "2.5")
-    text = one({"type": "string", "minLength": 2, "maxLength": 20})["element"]
-    assert (text["multiline"], text["min_length"], text["max_length"]) == (False, 2, 20)
-    assert one({"type": "string", "maxLength": 2_000})["element"]["multiline"] is True
-
-
-@pytest.mark.parametrize(
-    ("schema", "value", "field", "held"),
-    [
-        ({"type": "string", "default": "d"}, None, "initial_value", "d"),
-        ({"type": "string", "default": "d"}, "given", "initial_value", "given"),
-        ({"type": "string"}, "two\nlines", "initial_value", "two\nlines"),
-        ({"type": "integer"}, "5", "initial_value", "5"),
-        ({"type": "number", "default": 2.5}, None, "initial_value", "2.5"),
-        ({"type": "string", "format": "date"}, "2030-01-02", "initial_date", "2030-01-02"),
-        ({"type": "array", "default": ["ä"]}, None, "initial_value", '["ä"]'),
-        ({"type": "string", "format": "email"}, "ada@example.com", "initial_value", "ada@example.com"),
-    ],
-)
-def test_what_was_given_is_there_already(schema: Json, value: Any, field: str, held: str) -> None:
-    """Nobody types twice: what was given, else the default, is in the input."""
-    assert one(schema, value)["element"][field] == held
-
-
-@pytest.mark.parametrize(
-    ("schema", "value", "held"),
-    [
-        ({"enum": ["a", "b"]}, "b", "b"),
-        ({"enum": [1, 2]}, "2", "2"),
-        ({"type": "boolean"}, "yes", "true"),
-        ({"type": "boolean", "default": False}, None, "false"),
-    ],
-)
-def test_a_choice_that_was_made_is_selected(schema: Json, value: Any, held: str) -> None:
-    """Choices are carried over like texts."""
-    assert one(schema, value)["element"]["initial_option"]["value"] == held
-
-
-@pytest.mark.parametrize(
-    ("schema", "value"),
-    [
-        ({"type": "integer", "maximum": 3}, "5"),
-        ({"type": "integer"}, "many"),
-        ({"type": "integer"}, "9" * 60),
-        ({"type": "boolean"}, "maybe"),
-        ({"enum": ["a"]}, "z"),
-        ({"type": "string", "format": "date"}, "tomorrow"),
-        ({"type": "string", "format": "date"}, "20300102"),
-        ({"type": "string", "maxLength": 5}, "longer"),
-        ({"type": "string"}, "x" * 3_001),
-    ],
-)
-def test_what_an_input_cannot_hold_is_left_out_and_said(schema: Json, value: str) -> None:
-    """A value that was cut would be sent as if it were whole; so it is left out, and people are told."""
-    element = one(schema, value)["element"]
-    assert not {"initial_value", "initial_option", "initial_date"} & element.keys()
-    assert "`p` cannot be carried over" in words(form({"p": schema}, {"p": value}))
-
-
 def test_what_is_wrong_is_said_on_top() -> None:
     """Problems are sentences above the inputs; where there are none, so is nothing."""
     view = form({"p": {"type": "integer"}}, {"p": "x"}, {"p": "must be <!channel> a *whole* number.", "": "Read me."})
     assert "• `p` must be &lt;!channel&gt; a *whole* number." in words(view).replace("\u2060", "")
     assert "• Read me." in words(view)
     assert words(form({"p": {"type": "integer"}})) == "Refund one order"
-
-
-@pytest.mark.parametrize(
-    "choices",
-    [
-        [str(number) for number in range(101)],
-        ["x" * 151],
-        ["x" * 80 + "a", "x" * 80 + "b"],
-        ["a", ""],
-        ["a", "a"],
-        [],
-    ],
-)
-def test_choices_that_no_menu_can_show_are_typed(choices: list[str]) -> None:
-    """Too many, too long, empty or alike to the eye: then a text does."""
-    assert one({"type": "string", "enum": choices})["element"]["type"] == "plain_text_input"
-
-
-def test_long_choices_are_shortened_to_the_eye_alone() -> None:
-    """The text of a choice is cut and inert, its value is neither."""
-    (option, _) = one({"enum": ["x" * 100, "\u202e"]})["element"]["options"]
-    assert (len(option["text"]["text"]), option["value"]) == (75, "x" * 100)
 
 
 def test_of_too_many_parameters_the_required_ones_come_first() -> None:
@@ -334,9 +127,6 @@ def test_a_form_and_the_check_speak_the_same_language() -> None:
     }
 
 
-# What comes back.
-
-
 def test_empty_fields_are_left_out() -> None:
     """What nobody entered is not an empty text."""
     values = {
@@ -404,3 +194,10 @@ def test_what_check_says_fits_under_a_field() -> None:
     errors = modals.form_errors(view, refused.value.problems, refused.value.missing)
     assert errors.keys() == {"p", "q"}
     assert all(0 < len(text) <= 300 and "\u202e" not in text for text in errors.values())
+
+
+def test_very_many_problems_are_cut_at_a_line() -> None:
+    """The first twenty are whole; half a sentence helps nobody."""
+    shown = words(form({"p": {}}, problems={f"p{number}": "must be another." for number in range(500)}))
+    assert shown.count("must be another.") == 20
+    assert shown.endswith("must be another.")
