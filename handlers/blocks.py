@@ -98,7 +98,7 @@ def passages(text: str, most: int = SECTION) -> list[str]:
 
 def code(text: str) -> str:
     """Foreign text in mrkdwn's fixed pitch, character by character."""
-    safe = inert(text.replace("\n", "⟨U+000A⟩")).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    safe = inert(text).replace("\n", "⟨U+000A⟩").replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return f"`{safe.replace('`', 'ˋ')}`" if safe.strip() else "_empty_"
 
 

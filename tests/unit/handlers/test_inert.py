@@ -36,6 +36,12 @@ def test_ordinary_text_stays_as_it_is() -> None:
         "\u2029",
         "\ue000",
         "\ud800",
+        "\u3164",
+        "\u115f",
+        "\u2800",
+        "\u034f",
+        "\ufe0f",
+        "\U000e0100",
     ],
 )
 def test_what_deceives_the_eye_is_shown_by_its_code_point(letter: str) -> None:
@@ -46,8 +52,12 @@ def test_what_deceives_the_eye_is_shown_by_its_code_point(letter: str) -> None:
 @given(st.text(st.characters()))
 def test_nothing_is_lost(text: str) -> None:
     """Every text can be read back from what is shown, so it is shown whole."""
-    shown = inert(text.replace("⟨", "("))
-    assert MARK.sub(lambda mark: chr(int(mark[1], 16)), shown) == text.replace("⟨", "(")
+    assert MARK.sub(lambda mark: chr(int(mark[1], 16)), inert(text)) == text
+
+
+def test_t50_a_mark_cannot_be_forged() -> None:
+    """Text that looks like our mark is told from a real one (guard: `⟨` in _UNSEEN)."""
+    assert inert("⟨U+202E⟩") != inert("\u202e")
 
 
 @given(st.text(st.characters()))
