@@ -130,6 +130,7 @@ class Bot:
         if self.socket is not None:
             await self.socket.stop()
         cancelled = await self.tasks.drain()
+        await self.runner.close()
         if cancelled:
             log.warning("work_cut_off", tasks=cancelled)
         await self.checkpoints.sign()

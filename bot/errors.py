@@ -13,6 +13,7 @@ CountersignError
     ├── NotYours
     ├── AlreadyDecided
     ├── ApprovalExpired
+    ├── TooLargeToShow
     └── ChangedSinceAsked
 
 No message holds a token, a code, or an argument's value that a person did not just type.
@@ -126,6 +127,12 @@ class ApprovalExpired(ApprovalError):
     """The time to decide is over."""
 
     code = "approval_expired"
+
+
+class TooLargeToShow(ApprovalError):
+    """Not every value fits on the card, and what nobody can see whole nobody can approve."""
+
+    code = "too_large_to_show"
 
 
 class ChangedSinceAsked(ApprovalError):

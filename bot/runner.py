@@ -18,7 +18,7 @@ from bot.approvals.model import Approval, Origin, State
 from bot.approvals.ports import ApprovalStore
 from bot.approvals.service import ApprovalService
 from bot.audit.writer import AuditWriter
-from bot.errors import ActionError, ActionUnknown, ArgumentsInvalid, AuditUnavailable, CountersignError
+from bot.errors import ActionError, ActionUnknown, ArgumentsInvalid, AuditUnavailable, CountersignError, TooLargeToShow
 from bot.ports import People, Tokens
 from bot.sweep import Sweep
 from oauth import Clock, IdentityError, Principal
@@ -76,7 +76,8 @@ class Runner:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def run(self, principal: Principal, name: str, raw: Mapping[str, Any], origin: Origin) -> Finished | Waiting:
-        """Check, then run or ask. Raises ActionUnknown, ArgumentsInvalid, IdentityError or AuditUnavailable."""
+        """Check, then run or ask. Raises ActionUnknown, ArgumentsInvalid, TooLargeToShow,
+        IdentityError or AuditUnavailable."""
         try:
             action = self._registry.get(name)
             arguments = check(action, raw)
@@ -86,21 +87,28 @@ class Runner:
             # Values that are only missing are asked for in a form; all else is a refusal.
             if not isinstance(error, ArgumentsInvalid) or error.problems:
                 known = None if isinstance(error, ActionUnknown) else name
-                await self._audit.append(
-                    "action.refused",
-                    "denied",
-                    slack=principal.slack,
-                    identity=principal.identity,
-                    reason=error.code,
-                    action=known,
-                    request=origin.request,
-                )
+                await self._turned_down(principal, known, error.code, origin)
             raise
         run = secrets.token_hex(16)
         if action.approval == "none":
             work = self._execute(principal, action, arguments, run, request=origin.request)
             return Finished(action.name, await self._to_its_end(work))
-        return Waiting(await self._approvals.request(principal, action, arguments, run, origin))
+        try:
+            return Waiting(await self._approvals.request(principal, action, arguments, run, origin))
+        except TooLargeToShow as error:
+            await self._turned_down(principal, name, error.code, origin)
+            raise
+
+    async def _turned_down(self, principal: Principal, action: str | None, reason: str, origin: Origin) -> None:
+        await self._audit.append(
+            "action.refused",
+            "denied",
+            slack=principal.slack,
+            identity=principal.identity,
+            reason=reason,
+            action=action,
+            request=origin.request,
+        )
 
     async def resume(self, approval: Approval) -> None:
         """Execute an approved request, once among all replicas, if all is still as it was agreed."""

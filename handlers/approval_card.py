@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.actions.model import ActionResult
 from bot.approvals.model import Approval, State
-from bot.errors import CountersignError
+from bot.errors import TooLargeToShow
 from handlers.blocks import (
     MOST_BLOCKS,
     MOST_TOGETHER,
@@ -54,12 +54,6 @@ _REASONS = {
     "no_answer": "the service did not answer",
     "interrupted": "the bot was stopped in mid-call",
 }
-
-
-class TooLargeToShow(CountersignError):
-    """The card would not hold every argument, and nothing may be approved that was not shown whole."""
-
-    code = "too_large_to_show"
 
 
 def approval_card(approval: Approval, *, acting_as: str | None = None) -> Message:

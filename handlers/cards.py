@@ -7,7 +7,6 @@ from datetime import datetime
 from handlers.approval_card import (
     APPROVE,
     DENY,
-    TooLargeToShow,
     approval_card,
     outcome,
     result_card,
@@ -24,7 +23,6 @@ __all__ = [
     "LINK_ENTER_CODE",
     "LINK_NOT_ME",
     "LINK_OPEN",
-    "TooLargeToShow",
     "actions_list",
     "approval_card",
     "approvals_list",

@@ -42,6 +42,7 @@ _SENTENCES = {
     "approval_unknown": "There is no such request in this workspace.",
     "not_yours": "Only the person who asked can decide this one.",
     "approval_expired": "Too late: this request has expired, and nothing was done. Ask again if it is still wanted.",
+    "too_large_to_show": "The values are too long to be shown whole on a card, so nobody could approve them.",
     "changed_since_asked": "The action was changed since it was shown, so nothing was done. Ask again.",
     # the bot
     "audit_unavailable": "The audit trail cannot be written just now, so nothing was done. Please try again in a "

@@ -14,6 +14,7 @@ from yarl import URL
 
 from bot import __version__
 from bot.actions.model import ActionResult, Call, Caller
+from bot.actions.readable import readable
 
 USER_AGENT = f"countersign/{__version__}"
 _LARGEST = 1_048_576
@@ -139,9 +140,9 @@ def _result(answer: aiohttp.ClientResponse, text: str, cut: bool, token: str) ->
 
 
 def _pretty(text: str, cut: bool, token: str) -> str:
-    """JSON with line breaks, anything else as it is; without the token, also where JSON had disguised it."""
+    """JSON as people read it, anything else as it is; without the token, also where JSON had disguised it."""
     try:
-        pretty = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        pretty = readable(json.loads(text))
     except (ValueError, RecursionError):
         pretty = text.strip()
     pretty = pretty.replace(token, "[token]")

@@ -16,8 +16,8 @@ from oauth import Clock
 
 log = structlog.get_logger(__name__)
 
-LEASE = timedelta(seconds=20)
-_BEAT = 5.0
+LEASE = timedelta(seconds=10)
+_BEAT = 2.5
 _KEEPING = (0.2, 1.0, 3.0, 9.0)
 
 

@@ -19,7 +19,7 @@ from oauth import Clock
 log = structlog.get_logger(__name__)
 
 _Said = TypeVar("_Said")
-_SPEAKING = timedelta(seconds=30)  # longer than a card and an answer can take together
+_SPEAKING = timedelta(seconds=15)  # longer than a card and an answer can take together
 _LONGEST_PAUSE = 300.0
 _MOST = 50  # some four hours of trying
 _TURNS = 5
@@ -27,6 +27,9 @@ _TURNS = 5
 
 class Cards(Protocol):
     """What people see of a request."""
+
+    def check(self, approval: Approval) -> None:
+        """Raises TooLargeToShow where the card cannot show all of it."""
 
     async def show(self, approval: Approval) -> CardPlace:
         """Post the card, or update it where `approval.card` says that it is.

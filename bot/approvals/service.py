@@ -26,7 +26,7 @@ __all__ = ["ApprovalService", "Cards"]
 
 log = structlog.get_logger(__name__)
 
-_WRITING = timedelta(seconds=20)
+_WRITING = timedelta(seconds=10)
 _ENTRIES = {
     State.APPROVED: ("approval.approved", "ok"),
     State.DENIED: ("approval.denied", "denied"),
@@ -40,12 +40,13 @@ class ApprovalService:
     """Asks, decides, cancels. Execution is the runner's."""
 
     def __init__(
-        self, store: ApprovalStore, audit: AuditWriter, cards: Cards, clock: Clock, *, patience: float = 10.0
+        self, store: ApprovalStore, audit: AuditWriter, cards: Cards, clock: Clock, *, patience: float = 6.0
     ) -> None:
         """`patience` is how long Slack may take for one thing to be said, in seconds."""
         self._store = store
         self._audit = audit
         self._clock = clock
+        self._cards = cards
         self._outbox = Outbox(store, cards, clock, patience)
 
     async def request(
@@ -53,7 +54,7 @@ class ApprovalService:
     ) -> Approval:
         """Write a request down, store it and show its card. No token exists while a person decides.
 
-        Raises AuditUnavailable.
+        Raises TooLargeToShow or AuditUnavailable.
         """
         now = self._clock()
         approval = Approval(
@@ -72,6 +73,7 @@ class ApprovalService:
             expires_at=now + action.expires,
             audited=True,
         )
+        self._cards.check(approval)
         await self._audit.append(
             "approval.requested",
             "ok",

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from bot.approvals import Approval, CardPlace, State
 from bot.approvals.states import OPEN
+from bot.errors import TooLargeToShow
 from oauth import SlackUser
 
 
@@ -193,7 +194,13 @@ class FakeCards:
     updated: list[Approval] = field(default_factory=list)
     told: list[Approval] = field(default_factory=list)
     asked: int = 0
+    too_large: bool = False
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def check(self, approval: Approval) -> None:
+        """As a card that is full."""
+        if self.too_large:
+            raise TooLargeToShow
 
     async def show(self, approval: Approval) -> CardPlace:
         """Post or update; a card without a place is a new one."""

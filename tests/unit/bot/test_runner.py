@@ -11,7 +11,7 @@ import structlog
 
 from bot.actions import ActionResult
 from bot.approvals import Origin, State
-from bot.errors import ActionUnknown, ArgumentsInvalid, AuditUnavailable
+from bot.errors import ActionUnknown, ArgumentsInvalid, AuditUnavailable, TooLargeToShow
 from bot.runner import Finished
 from oauth.errors import GrantDead, IdentityError, NotLinked, ProviderUnavailable, ScopeRefused
 from tests.conftest import HandClock
@@ -269,3 +269,13 @@ async def test_t76_whoever_waited_may_go_away(world: World) -> None:
     world.deed.gate.set()
     await world.here.runner.close()
     assert [one["outcome"] for one in world.audit.of("action.finished")] == ["ok"]
+
+
+async def test_t50_what_no_card_can_show_is_not_even_asked(world: World) -> None:
+    """Nobody could see it whole, so nothing is stored, and the refusal is on record (guard: `check` in request)."""
+    world.cards.too_large = True
+    with pytest.raises(TooLargeToShow):
+        await world.here.runner.run(world.ada, "refund_order", VALUES, ORIGIN)
+    assert world.cards.posted == []
+    assert await world.store.open_of(world.ada.slack) == []
+    assert [entry["reason"] for entry in world.audit.of("action.refused")] == ["too_large_to_show"]

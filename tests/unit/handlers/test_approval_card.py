@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from bot.actions.model import ActionResult
 from bot.approvals.model import State
+from bot.errors import TooLargeToShow
 from handlers import blocks, cards
 from handlers.message import Message
 from oauth import SlackUser
@@ -108,7 +109,7 @@ def test_t50_a_number_differs_from_a_text_of_the_same_digits() -> None:
 )
 def test_t50_what_cannot_be_shown_whole_is_not_shown_at_all(arguments: dict[str, str]) -> None:
     """A card that Slack would not take, or that would leave something out, is refused."""
-    with pytest.raises(cards.TooLargeToShow):
+    with pytest.raises(TooLargeToShow):
         cards.approval_card(replace(ASKED, arguments=arguments))
 
 
@@ -118,7 +119,7 @@ def test_t50_scopes_are_whole_too() -> None:
     card = cards.approval_card(replace(ASKED, scopes=many))
     assert_sound(card)
     assert all(f"`{scope}`" in said(card) for scope in many)
-    with pytest.raises(cards.TooLargeToShow):
+    with pytest.raises(TooLargeToShow):
         cards.approval_card(replace(ASKED, scopes=frozenset({"x" * 3_000})))
 
 
@@ -130,7 +131,7 @@ def test_t50_everything_else_foreign_is_inert(name: str, description: str, accou
         one = replace(foreign, state=state, result=description)
         try:
             assert_sound(cards.approval_card(one, acting_as=account))
-        except cards.TooLargeToShow:
+        except TooLargeToShow:
             assert len(blocks.passages(name[:30])[0]) > 100
         assert_sound(cards.outcome(one))
     assert_sound(cards.waiting_note(foreign))
@@ -255,6 +256,6 @@ def test_the_waiting_note_points_to_the_card() -> None:
 
 def test_a_name_that_the_heading_would_cut_is_refused() -> None:
     """What the action is called is part of what is agreed to."""
-    with pytest.raises(cards.TooLargeToShow):
+    with pytest.raises(TooLargeToShow):
         cards.approval_card(replace(ASKED, action="a" * 101))
     assert "a" * 100 in texts(cards.approval_card(replace(ASKED, action="a" * 100)), "plain_text")[0]

@@ -116,7 +116,8 @@ export class Conversation {
       if (dated && !inThread) items.push(this.rule(`day ${day(message.ts)}`, day(message.ts), "day"));
       if (fresh) items.push(this.rule("new", "New", "new"));
       const thread = all.get(message.ts) ?? [];
-      const compact = !dated && !fresh && before.user === message.user && !before.only_for && !message.only_for
+      // A card begins with its sender's name, or it would run into the one above.
+      const compact = !dated && !fresh && before.user === message.user && !before.only_for && !message.only_for && !message.blocks?.length
         && seconds(message.ts) - seconds(before.ts) < TOGETHER && !(inThread && index === 1) && !(all.get(before.ts)?.length);
       const stamp = [message.rev, compact, thread.length, thread.at(-1)?.rev].join();
       items.push({ key: message.ts, stamp, make: () => messageNode(this.page, message, { compact, thread, inThread }) });
