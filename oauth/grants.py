@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from oauth.errors import ProviderUnavailable, SealBroken
+from oauth.errors import ProviderUnavailable, SealBroken, StoreUnavailable
 from oauth.models import Clock, Identity, Subject
 from oauth.ports import LinkStore
 from oauth.provider import Provider
@@ -71,9 +71,18 @@ class Revoker:
         return True
 
     async def discard(self, refresh_token: str | None) -> None:
-        """Remember, then try at once."""
-        if refresh_token:
-            await self.finish(await self.queue(refresh_token), refresh_token)
+        """Remember, then try at once; without the store it is tried only, and that failing, StoreUnavailable raised."""
+        if not refresh_token:
+            return
+        try:
+            note = await self.queue(refresh_token)
+        except StoreUnavailable as away:
+            try:
+                await self._provider.revoke(refresh_token)
+            except ProviderUnavailable:
+                raise away from None
+        else:
+            await self.finish(note, refresh_token)
 
     async def sweep(self) -> None:
         """Try what is still open; for the periodic round of every replica. One failure ends the round."""

@@ -22,6 +22,7 @@ from oauth.errors import (
     LinkError,
     NoCodePending,
     SealBroken,
+    StoreUnavailable,
     TicketUnknown,
     TicketUsed,
 )
@@ -72,6 +73,17 @@ class Proving:
 
         Both hold only while no other browser has begun anew with this link.
         """
+        try:
+            taken, code = await self._settle(ticket, grant, verified=verified)
+        except StoreUnavailable:
+            await self._revoker.discard(grant.refresh_token)  # nobody has seen a code, so it is of no use to anybody
+            raise
+        if taken is None:
+            return Returned(ticket, grant.identity, None, code)
+        return Returned(ticket, grant.identity, await self._complete(taken, grant), None)
+
+    async def _settle(self, ticket: Ticket, grant: Grant, *, verified: bool) -> tuple[Ticket | None, str | None]:
+        """The claimed ticket where the e-mail is proof, else the code to wait for."""
         mine = {"browser_hash": ticket.browser_hash}
         problem = self._email_problem(ticket, grant.identity, verified=verified)
         if self._proof != "code" and problem is None:
@@ -79,7 +91,7 @@ class Proving:
             taken = await self._take(ticket, Stage.RETURNED, sealed, mine)
             if taken is None:
                 await self._superseded(ticket, grant)
-            return Returned(ticket, grant.identity, await self._complete(taken, grant), None)
+            return taken, None
         if self._proof == "email" and problem is not None:
             await self._revoker.discard(grant.refresh_token)
             await self.refuse(ticket, grant.identity, problem)
@@ -93,7 +105,7 @@ class Proving:
         }
         if await self._store.advance(ticket, {Stage.RETURNED}, waiting, match=mine) is None:
             await self._superseded(ticket, grant)
-        return Returned(ticket, grant.identity, None, code)
+        return None, code
 
     async def pending(self, slack: SlackUser) -> Identity | None:
         """Who has signed in through this person's link and waits for their code."""

@@ -17,10 +17,12 @@ from tests.fakes.provider import AUDIENCE, CLIENT_ID, ISSUER, SCOPES, FakeProvid
 PUBLIC_URL = "https://bot.example"
 ADA = SlackUser("T1", "UADA")
 BOB = SlackUser("T1", "UBOB")
+ADA_ELSEWHERE = SlackUser("T2", "UADA")
 ADA_MAIL, BOB_MAIL, EVE_MAIL = "ada@corp.example", "bob@corp.example", "eve@corp.example"
 PEOPLE = {
     ADA: SlackProfile("Corp", "Ada", ADA_MAIL),
     BOB: SlackProfile("Corp", "Bob", BOB_MAIL),
+    ADA_ELSEWHERE: SlackProfile("Other", "Ada", ADA_MAIL),
 }
 
 

@@ -64,7 +64,7 @@ class _Login:
 
 @dataclass
 class FakeProvider:
-    """As `Provider`. Set `away` for an outage; `hold` makes a refresh wait for the test; `overlap` forgives a reuse."""
+    """As `Provider`. `away` is an outage, `hold` happens before the next tokens arrive, `overlap` forgives a reuse."""
 
     clock: Clock
     lifetime: float = 3600.0
@@ -128,6 +128,7 @@ class FakeProvider:
             raise LoginRefused("invalid_grant")
         grant = Grant(login.person, login.scopes, current=secrets.token_urlsafe(24))
         self.grants.append(grant)
+        await self._held()
         now = self.clock().timestamp()
         claims = {
             "iss": ISSUER, "aud": CLIENT_ID, "iat": now, "exp": now + 600, "nonce": login.nonce, "sid": "session-1",
@@ -160,9 +161,13 @@ class FakeProvider:
         answer = TokenSet(
             self._access(grant, scopes | set(self.more_scopes), audience), grant.current, None, self.lifetime, scopes
         )
-        if self.hold is not None:
-            await self.hold()
+        await self._held()
         return answer
+
+    async def _held(self) -> None:
+        hold, self.hold = self.hold, None
+        if hold is not None:
+            await hold()
 
     async def revoke(self, refresh_token: str) -> None:
         """End the grant."""

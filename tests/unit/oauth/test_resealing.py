@@ -1,0 +1,99 @@
+"""Key rotation: everything comes under the first key, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from oauth import Vault
+from oauth.resealing import Resealer
+from tests.fakes.house import ADA, BOB, EVE_MAIL, House, token_keys
+from tests.fakes.provider import AUDIENCE, SCOPES
+
+ONE = frozenset({SCOPES[0]})
+
+
+async def full(home: House) -> None:
+    """A link with an access token, a ticket that waits for its code, and a note for the provider."""
+    principal = await home.link(ADA)
+    await home.rooms.broker.token(principal, ONE, AUDIENCE)
+    await home.return_as(BOB, EVE_MAIL)
+    home.provider.away = True
+    await home.rooms.links.unlink(BOB, "unlink")
+    home.provider.away = False
+    await home.return_as(BOB, EVE_MAIL)
+
+
+async def old(home: House, vault: Vault) -> int:
+    """How many secrets are not under the vault's first key."""
+    return len([s async for s in home.store.secrets() if not vault.current(s.sealed)])
+
+
+async def test_t35_everything_comes_under_the_first_key(home: House) -> None:
+    """Afterwards the old key is not needed, and link, code and note work."""
+    await full(home)
+    both, new = Vault(token_keys("k2", "k1")), Vault(token_keys("k2"))
+    assert await old(home, both) == 5
+    assert (await Resealer(home.store, both).run()).done == 5
+    assert await old(home, both) == 0
+    home.vault = new
+    later = home.replica()
+    principal = await later.rooms.links.principal(ADA)
+    assert principal is not None
+    assert (await later.rooms.broker.token(principal, ONE, AUDIENCE)).scopes == ONE
+    home.clock.forward(minutes=30)
+    await later.rooms.sweep()
+    assert len(home.provider.living) == 1
+
+
+async def test_t35_a_rotation_that_was_killed_goes_on(home: House) -> None:
+    """Killed after each single step and begun anew, it ends with every secret under the first key."""
+    await full(home)
+    both = Vault(token_keys("k2", "k1"))
+    for left in (4, 3, 2, 1, 0):
+
+        async def one_step() -> None:
+            async def killed() -> None:
+                raise SystemExit
+
+            home.store.first["swap"] = killed
+
+        home.store.first["swap"] = one_step
+        if left == 0:
+            await Resealer(home.store, both).run()
+        else:
+            with pytest.raises(SystemExit):
+                await Resealer(home.store, both).run()
+        assert await old(home, both) == left
+
+
+async def test_t35_a_refresh_in_between_is_not_undone(home: House) -> None:
+    """A token that was saved after the old one was read stays, and the next pass seals it anew."""
+    principal = await home.link(ADA)
+    broker = home.replica().rooms.broker
+    home.store.first["swap"] = lambda: broker.token(principal, ONE, AUDIENCE)
+    both = Vault(token_keys("k2", "k1"))
+    await Resealer(home.store, both).run()
+    assert await old(home, both) == 0
+    home.vault = Vault(token_keys("k2"))
+    home.clock.forward(hours=2)
+    await home.replica().rooms.broker.token(principal, ONE, AUDIENCE)
+    assert len(home.provider.living) == 1
+
+
+async def test_t35_what_no_key_opens_is_named_and_left(home: House) -> None:
+    """The operator learns which record it is; the others are done."""
+    await home.link(ADA)
+    await home.link(BOB)
+    home.store.kept_links[BOB.key] = replace(home.store.kept_links[BOB.key], sealed_refresh="lost")
+    resealed = await Resealer(home.store, Vault(token_keys("k2", "k1"))).run()
+    assert (resealed.done, resealed.broken) == (1, (f"link:{BOB.key}",))
+
+
+async def test_the_rooms_reseal_what_they_keep(home: House) -> None:
+    """The operator's command is one call, and with nothing to do it does nothing."""
+    await home.link(ADA)
+    home.vault = Vault(token_keys("k2", "k1"))
+    assert (await home.replica().rooms.reseal()).done == 1
+    assert (await home.replica().rooms.reseal()).done == 0
