@@ -17,6 +17,7 @@ from oauth.errors import GrantDead, LoginRefused, ProviderUnavailable, ScopeRefu
 from oauth.models import Clock, TokenSet
 
 IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
+TIMEOUT = 10.0
 _LARGEST = 262_144
 
 
@@ -37,7 +38,7 @@ class Client:
 class Provider:
     """The protocol calls, each with its time-out. Holds no token between calls."""
 
-    def __init__(self, client: Client, clock: Clock, *, timeout: float = 10.0) -> None:
+    def __init__(self, client: Client, clock: Clock, *, timeout: float = TIMEOUT) -> None:
         """`timeout` in seconds, for each call from its beginning to its end."""
         self._client = client
         self._http = httpx2.AsyncClient(timeout=timeout, follow_redirects=False)
