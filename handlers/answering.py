@@ -51,6 +51,18 @@ class Answering:
         await ack()
         self.tasks.spawn(self._later(task, who), "answer")
 
+    async def form(self, ack: Ack, who: Speaker, work: Work, block: str) -> None:
+        """Take a form: what the work has to say is shown under `block`, and nothing to say closes it."""
+        task = self._start(work, "form")
+        await self._wait(task)
+        said = await task if task.done() else None
+        if said is not None:
+            await ack(response_action="errors", errors={block: said.text.replace("`", "")})
+            return
+        await ack()
+        if not task.done():
+            self.tasks.spawn(self._later(task, who), "answer")
+
     async def after_ack(self, ack: Ack, who: Speaker, work: Work) -> None:
         """Ack at once: the work calls out, and may take long."""
         task = self._start(work, "work")

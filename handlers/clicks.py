@@ -13,7 +13,6 @@ from bot.actions.arguments import check
 from bot.errors import ActionUnknown, ArgumentsInvalid
 from handlers import cards, modals
 from handlers.answering import Ack, Answering
-from handlers.errors import words
 from handlers.message import Message
 from handlers.post import Post
 from handlers.requests import Requests
@@ -57,13 +56,12 @@ class Clicks:
     async def code_entered(self, ack: Ack, body: dict[str, Any], context: dict[str, Any]) -> None:
         """The code from the page; a wrong one is said under the field."""
         who: Speaker = context["speaker"]
-        typed = modals.submitted(body.get("view") or {}).get(modals.CODE, "")
-        try:
-            await self.linking.enter_code(who.slack, str(typed))
-        except Exception as error:
-            await ack(response_action="errors", errors={modals.CODE: words(error).replace("`", "")})
-            return
-        await ack()
+        typed = str(modals.submitted(body.get("view") or {}).get(modals.CODE, ""))
+
+        async def proven() -> None:
+            await self.linking.enter_code(who.slack, typed)
+
+        await self.answering.form(ack, who, proven(), modals.CODE)
 
     async def link_disowned(self, ack: Ack, context: dict[str, Any]) -> None:
         """“This wasn’t me”: the link ends at once, here and at the provider."""

@@ -107,3 +107,27 @@ async def test_an_error_becomes_words() -> None:
     await room.answering.command(room.ack, ADA, fails())
     assert "went wrong" in room.outbox.sent[0][1]
     assert "CANARY" not in str(room.outbox.sent)
+
+
+async def test_a_form_shows_what_is_wrong_under_its_field() -> None:
+    """A refusal keeps the form open; nothing to say closes it."""
+    room = Room()
+    acks: list[dict[str, Any]] = []
+
+    async def ack(**answer: Any) -> None:
+        acks.append(answer)
+
+    async def fine() -> None:
+        return None
+
+    await room.answering.form(ack, ADA, said("not `this`"), "code")
+    await room.answering.form(ack, ADA, fine(), "code")
+    assert acks == [{"response_action": "errors", "errors": {"code": "not this"}}, {}]
+
+
+async def test_a_form_that_takes_long_is_closed_in_time() -> None:
+    """What it has to say comes as an answer then."""
+    room = Room(patience=0)
+    await room.answering.form(room.ack, ADA, said("late"), "code")
+    await room.tasks.drain()
+    assert room.outbox.sent == [("ack", ""), ("answer", "late")]
