@@ -127,7 +127,13 @@ async def test_a_form_shows_what_is_wrong_under_its_field() -> None:
 
 async def test_a_form_that_takes_long_is_closed_in_time() -> None:
     """What it has to say comes as an answer then."""
-    room = Room(patience=0)
-    await room.answering.form(room.ack, ADA, said("late"), "code")
+    room, ready = Room(patience=0), asyncio.Event()
+
+    async def slow() -> Message:
+        await ready.wait()
+        return Message("late")
+
+    await room.answering.form(room.ack, ADA, slow(), "code")
+    ready.set()
     await room.tasks.drain()
     assert room.outbox.sent == [("ack", ""), ("answer", "late")]
