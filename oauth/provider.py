@@ -12,18 +12,21 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
+from oauth.answers import answered, retry_after, token_set
+from oauth.client_key import private_key, signature_algorithm
 from oauth.discovery import Discovery
 from oauth.errors import GrantDead, LoginRefused, ProviderUnavailable, ScopeRefused
 from oauth.models import Clock, TokenSet
 
 IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
 TIMEOUT = 10.0
+_ASSERTION_SECONDS = 60
 _LARGEST = 262_144
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Our application at the provider. One of `secret` and `key` (a private JWK, RFC 7523) is set."""
+    """Our application at the provider. One of `secret` and `key` (a private key as JWK or PEM, RFC 7523) is set."""
 
     issuer: str
     client_id: str
@@ -39,8 +42,10 @@ class Provider:
     """The protocol calls, each with its time-out. Holds no token between calls."""
 
     def __init__(self, client: Client, clock: Clock, *, timeout: float = TIMEOUT) -> None:
-        """`timeout` in seconds, for each call from its beginning to its end."""
+        """`timeout` in seconds, for each call from beginning to end. Raises ValueError for a key that is none."""
         self._client = client
+        self._clock = clock
+        self._key = private_key(client.key) if client.key else None
         self._http = httpx2.AsyncClient(timeout=timeout, follow_redirects=False)
         self._timeout = timeout
         self._discovery = Discovery(client.issuer, self._json, clock)
@@ -124,12 +129,12 @@ class Provider:
         # A token that is unknown or over is answered 200 (RFC 7009 section 2.2), and 400 will not change by itself;
         # anything else may, as our own credentials that an operator has to mend.
         if answer.status_code not in {200, 204, 400}:
-            raise ProviderUnavailable(_retry_after(answer))
+            raise ProviderUnavailable(retry_after(answer))
 
     async def _token(self, asked: frozenset[str], refused: type[Exception], **body: str) -> TokenSet:
         oauth = self._oauth()
         for hook in ("access_token_response", "refresh_token_response"):
-            oauth.register_compliance_hook(hook, _answered)
+            oauth.register_compliance_hook(hook, answered)
         endpoint = (await self.metadata())["token_endpoint"]
         try:
             async with asyncio.timeout(self._timeout):
@@ -152,7 +157,7 @@ class Provider:
             raise LoginRefused(str(error.error)) from None
         except (httpx2.HTTPError, TimeoutError, ValueError, RecursionError):
             raise ProviderUnavailable from None
-        return _token_set(given, asked)
+        return token_set(given, asked)
 
     def _oauth(self) -> Any:
         """A client for one call: authlib's keeps the last token, and its refresh lock is of no use across processes.
@@ -160,10 +165,10 @@ class Provider:
         It borrows our connections and is never closed, since that would close them.
         """
         known = self._client
-        secret, method = (known.key, "private_key_jwt") if known.key else (known.secret, "client_secret_post")
+        method = "private_key_jwt" if self._key else "client_secret_post"
         oauth = AsyncOAuth2Client(
             known.client_id,
-            secret,
+            self._key or known.secret,
             token_endpoint_auth_method=method,
             revocation_endpoint_auth_method=method,
             redirect_uri=known.redirect_uri,
@@ -171,8 +176,13 @@ class Provider:
             transport=_Borrowed(self._http),
             timeout=self._timeout,
         )
-        if known.key:
-            oauth.register_client_auth_method(PrivateKeyJWT(known.issuer))
+        if self._key:
+            now = int(self._clock().timestamp())
+            claims = {"iat": now, "exp": now + _ASSERTION_SECONDS}
+            method = PrivateKeyJWT(
+                known.issuer, claims, {"kid": self._key.kid} if self._key.kid else {}, signature_algorithm(self._key)
+            )
+            oauth.register_client_auth_method(method)
         return oauth
 
     async def _json(self, address: str) -> dict[str, Any]:
@@ -184,7 +194,7 @@ class Provider:
                     if len(body) > _LARGEST:
                         raise ProviderUnavailable
                 if answer.status_code != 200:
-                    raise ProviderUnavailable(_retry_after(answer))
+                    raise ProviderUnavailable(retry_after(answer))
                 found = httpx2.Response(200, content=body).json()
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError, RecursionError):
             raise ProviderUnavailable from None
@@ -201,40 +211,3 @@ class _Borrowed(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         return await self._lender.send(request, stream=True)
-
-
-def _answered(answer: httpx2.Response) -> httpx2.Response:
-    """Overload and outage are not the person's fault, whatever the body says; nor is what is not even an object."""
-    if answer.status_code == 429 or answer.status_code >= 500 or not isinstance(answer.json(), dict):
-        raise ProviderUnavailable(_retry_after(answer))
-    return answer
-
-
-def _retry_after(answer: httpx2.Response) -> float | None:
-    value = answer.headers.get("Retry-After", "")
-    return float(value) if value.isdecimal() and len(value) < 6 else None
-
-
-def _token_set(given: Mapping[str, Any], asked: frozenset[str]) -> TokenSet:
-    """A missing `scope` means: as asked (RFC 6749 section 5.1). A missing lifetime is taken for a short one."""
-    access, refresh, identity = (given.get(n) for n in ("access_token", "refresh_token", "id_token"))
-    if not isinstance(access, str) or not access or str(given.get("token_type", "")).lower() != "bearer":
-        raise ProviderUnavailable
-    scope = given.get("scope")
-    lifetime = given.get("expires_in", 60)
-    return TokenSet(
-        access_token=access,
-        refresh_token=refresh if isinstance(refresh, str) and refresh else None,
-        id_token=identity if isinstance(identity, str) else None,
-        expires_in=_seconds(lifetime),
-        scopes=frozenset(scope.split()) if isinstance(scope, str) else asked,
-    )
-
-
-def _seconds(lifetime: object) -> float:
-    """A token's lifetime; some providers write it as a string. A day is as long as any is believed."""
-    if isinstance(lifetime, str) and lifetime.isdecimal() and len(lifetime) < 10:
-        lifetime = int(lifetime)
-    if isinstance(lifetime, bool) or not isinstance(lifetime, int | float):
-        return 60.0
-    return float(min(max(0, lifetime), 86_400))
