@@ -5,6 +5,7 @@ What Slack shows follows from what is stored; `bot.approvals.outbox` sees to it.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,6 +27,7 @@ __all__ = ["ApprovalService", "Cards"]
 
 log = structlog.get_logger(__name__)
 
+_ID = re.compile(r"[0-9a-f]{1,64}")
 _WRITING = timedelta(seconds=10)
 _ENTRIES = {
     State.APPROVED: ("approval.approved", "ok"),
@@ -97,7 +99,7 @@ class ApprovalService:
         runs until the periodic round has written it.
         """
         now = self._clock()
-        approval = await self._store.get(voter.slack.workspace, id_)
+        approval = await self._store.get(voter.slack.workspace, id_) if _ID.fullmatch(id_) else None
         if approval is None:
             await self._refuse(voter, id_, ApprovalUnknown.code)
             raise ApprovalUnknown

@@ -15,6 +15,7 @@ from typing import Any
 import rfc8785
 
 Entry = dict[str, Any]
+Head = tuple[int, str]
 
 GENESIS = "0" * 64
 
@@ -29,8 +30,13 @@ class Bad:
 
 
 def digest(entry: Mapping[str, Any]) -> str:
-    """What `hash` must be."""
-    return hashlib.sha256(rfc8785.dumps({name: value for name, value in entry.items() if name != "hash"})).hexdigest()
+    """What `hash` must be. Raises ValueError for what no writer of ours can have written."""
+    try:
+        return hashlib.sha256(
+            rfc8785.dumps({name: value for name, value in entry.items() if name != "hash"})
+        ).hexdigest()
+    except (rfc8785.CanonicalizationError, RecursionError):
+        raise ValueError("no RFC 8785 form") from None
 
 
 def linked(fields: Mapping[str, Any], *, seq: int, prev: str) -> Entry:
@@ -39,41 +45,64 @@ def linked(fields: Mapping[str, Any], *, seq: int, prev: str) -> Entry:
     return entry | {"hash": digest(entry)}
 
 
-def first_bad(entries: Iterable[Mapping[str, Any]], heads: Mapping[str, Mapping[int, str]] | None = None) -> Bad | None:
-    """Check entries that are sorted by chain and `seq`.
+def holds(entry: Mapping[str, Any]) -> bool:
+    """Whether the hash of an entry is the one of its content."""
+    try:
+        return bool(entry.get("hash") == digest(entry))
+    except ValueError:
+        return False
 
-    `heads` are hashes that were signed outside the database, by chain and `seq`; they show a chain that was
-    recomputed or cut.
+
+class Walk:
+    """Follows chains entry by entry, in the order of chain and `seq`; for more of them than fit into memory.
+
+    `heads` are hashes that were signed outside the database, by chain and `seq`: they show a chain that was
+    recomputed or cut. `start` is where a chain is known to stand, so that it need not be followed from its beginning.
     """
-    signed = {chain: dict(sorted(of.items())) for chain, of in (heads or {}).items()}
-    last: dict[str, tuple[int, str]] = {}
-    for entry in entries:
+
+    def __init__(
+        self, heads: Mapping[str, Mapping[int, str]] | None = None, start: Mapping[str, Head] | None = None
+    ) -> None:
+        self._signed = {chain: dict(sorted(of.items())) for chain, of in (heads or {}).items()}
+        self._last: dict[str, Head] = dict(start or {})
+
+    def step(self, entry: Mapping[str, Any]) -> Bad | None:
+        """The next entry; what is wrong with it, if something is."""
         chain, seq = str(entry.get("chain")), entry.get("seq")
-        before, prev = last.get(chain, (0, GENESIS))
-        if seq != before + 1:
+        before, prev = self._last.get(chain, (0, GENESIS))
+        if not isinstance(seq, int) or seq != before + 1:
             missing = isinstance(seq, int) and seq > before + 1
             return Bad(chain, before + 1, "missing" if missing else "out of order or doubled")
         if entry.get("prev") != prev:
             return Bad(chain, seq, "does not follow from the entry before it")
-        if not _as_written(entry):
+        if not holds(entry):
             return Bad(chain, seq, "was altered")
-        if signed.get(chain, {}).get(seq, entry["hash"]) != entry["hash"]:
+        if self._signed.get(chain, {}).get(seq, entry["hash"]) != entry["hash"]:
             return Bad(chain, seq, "differs from its signed checkpoint")
-        last[chain] = (seq, str(entry["hash"]))
-    for chain, of in signed.items():
-        reached = last.get(chain, (0, GENESIS))[0]
-        beyond = [seq for seq in of if seq > reached]
-        if beyond:
-            return Bad(chain, reached + 1, "missing, though a signed checkpoint reaches further")
-    return None
+        self._last[chain] = (seq, str(entry["hash"]))
+        return None
+
+    def end(self) -> Bad | None:
+        """After the last entry: what a signed checkpoint knows of and nobody has seen."""
+        for chain, of in self._signed.items():
+            reached = self._last.get(chain, (0, GENESIS))[0]
+            if any(seq > reached for seq in of):
+                return Bad(chain, reached + 1, "missing, though a signed checkpoint reaches further")
+        return None
+
+    def last(self, chain: str) -> Head:
+        """How far the chain was followed."""
+        return self._last.get(chain, (0, GENESIS))
 
 
-def _as_written(entry: Mapping[str, Any]) -> bool:
-    """Whether the hash is that of the entry. What JSON cannot hold was never written by us."""
-    try:
-        return bool(entry.get("hash") == digest(entry))
-    except rfc8785.CanonicalizationError:
-        return False
+def first_bad(entries: Iterable[Mapping[str, Any]], heads: Mapping[str, Mapping[int, str]] | None = None) -> Bad | None:
+    """Check entries that are sorted by chain and `seq`, with hashes that were signed outside the database."""
+    walk = Walk(heads)
+    for entry in entries:
+        bad = walk.step(entry)
+        if bad is not None:
+            return bad
+    return walk.end()
 
 
 def arguments_digest(arguments: Mapping[str, Any], key: bytes) -> str:

@@ -79,6 +79,8 @@ class AuditWriter:
             "run": run,
             "request": request,
         }
+        # What comes from outside may hold half a surrogate pair, which neither a digest nor a database takes.
+        fields = {name: _text(value) for name, value in fields.items()}
         async with self._locks[chain]:
             return await self._appended(chain, fields)
 
@@ -100,6 +102,10 @@ class AuditWriter:
                 return entry
             self._heads.pop(chain, None)  # another replica was first; look again
         raise AuditUnavailable
+
+
+def _text(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 def _rfc3339(at: datetime) -> str:

@@ -82,7 +82,7 @@ async def test_t46_the_id_of_another_request_is_that_request(world: World) -> No
     assert world.at_rest(his).state is State.PENDING
 
 
-@pytest.mark.parametrize("id_", ["", "nothing", "x" * 500, "{'$ne': null}"])
+@pytest.mark.parametrize("id_", ["", "nothing", "0" * 24, "x" * 500, "{'$ne': null}", "\ud83d"])
 async def test_t46_an_invented_id_is_nothing(world: World, id_: str) -> None:
     """No such request in this workspace; the entry keeps no more than 64 characters of what was sent."""
     with pytest.raises(ApprovalUnknown):
