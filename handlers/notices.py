@@ -47,7 +47,9 @@ class Notices:
         team = self.workspace.installed.team_name if self.workspace.installed else slack.team
         await self._tell(slack, cards.linked_receipt(event.principal, team))
         if event.waiting is not None:
-            await self._tell(slack, await self.requests.go_on(event.principal, event.waiting))
+            said = await self.requests.go_on(event.principal, event.waiting)
+            if said is not None:
+                await self._tell(slack, said)
 
     async def _ended(self, slack: SlackUser, reason: str) -> None:
         # First what must not go on, then the words about it.

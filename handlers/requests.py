@@ -31,26 +31,31 @@ class Requests:
         """Whether asking for it may call its service at once, and so may take long."""
         return any(action.name == name and action.approval == "none" for action in self.registry)
 
-    async def ask(self, who: Speaker, name: str, raw: Mapping[str, Any]) -> Message:
-        """Run it, ask for approval, or send a login link first. Raises what the runner raises."""
+    async def ask(self, who: Speaker, name: str, raw: Mapping[str, Any]) -> Message | None:
+        """Run it, ask for approval, or send a login link first. Raises what the runner raises.
+
+        Nothing is left to say where the card for the approval comes to the very place of the question.
+        """
         principal = await self.links.principal(who.slack)
         if principal is None:
             return await self.invitations.invite(who, waiting=json.dumps({"action": name, "arguments": dict(raw)}))
-        return await self._run(principal, name, raw, _origin(who))
+        return await self._run(principal, name, raw, _origin(who), beside_card=who.in_dm)
 
-    async def go_on(self, principal: Principal, waiting: str) -> Message:
+    async def go_on(self, principal: Principal, waiting: str) -> Message | None:
         """What a person had asked before they were linked."""
         asked = json.loads(waiting)
         try:
-            return await self._run(principal, asked["action"], asked["arguments"], Origin())
+            return await self._run(principal, asked["action"], asked["arguments"], Origin(), beside_card=True)
         except Exception as error:
             return cards.note(words(error))
 
-    async def _run(self, principal: Principal, name: str, raw: Mapping[str, Any], origin: Origin) -> Message:
+    async def _run(
+        self, principal: Principal, name: str, raw: Mapping[str, Any], origin: Origin, *, beside_card: bool
+    ) -> Message | None:
         outcome = await self.runner.run(principal, name, raw, origin)
         if isinstance(outcome, Finished):
             return cards.result_card(outcome.action, outcome.result)
-        return cards.waiting_note(outcome.approval)
+        return None if beside_card else cards.waiting_note(outcome.approval)
 
 
 def _origin(who: Speaker) -> Origin:
