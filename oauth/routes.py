@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 import jinja2
 import structlog
 from aiohttp import web
+from markupsafe import Markup, escape
 from yarl import URL
 
 from oauth import tickets
@@ -53,7 +55,7 @@ class Pages:
         app.router.add_post("/link/{ticket}", self._page_of(self.go_on))
         app.router.add_get("/oauth/callback", self._page_of(self.come_back))
         app.router.add_post("/oauth/backchannel-logout", self.log_out)
-        app.router.add_get("/link-pages/style.css", self.style)
+        app.router.add_get("/link-pages/{name:style\\.css|mark\\.svg}", self.asset)
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """`GET /link/{ticket}`: whom it is for and what it allows. Changes nothing, however often it is fetched."""
@@ -117,11 +119,10 @@ class Pages:
             return self._guarded(web.json_response({"error": "temporarily_unavailable"}, status=503))
         return self._guarded(web.Response())
 
-    async def style(self, _: web.Request) -> web.StreamResponse:
-        """The pages' style sheet."""
-        return web.FileResponse(
-            _PAGES / "style.css", headers={"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
-        )
+    async def asset(self, request: web.Request) -> web.StreamResponse:
+        """The pages' style sheet and their mark."""
+        headers = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
+        return web.FileResponse(_PAGES / request.match_info["name"], headers=headers)
 
     @property
     def _secure(self) -> bool:
@@ -223,4 +224,13 @@ def _origin(url: str) -> str:
 
 @functools.cache
 def _templates() -> jinja2.Environment:
-    return jinja2.Environment(loader=jinja2.FileSystemLoader(_PAGES), autoescape=True, undefined=jinja2.StrictUndefined)
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_PAGES), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    found.filters["commands"] = _commands
+    return found
+
+
+def _commands(step: str) -> Markup:
+    """A step with what is to be typed between backticks; everything else stays inert."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(step))))  # noqa: S704 - escaped before

@@ -8,7 +8,7 @@ from oauth.errors import IdentityError, ProviderUnavailable, SealBroken, StoreUn
 
 
 class Words(NamedTuple):
-    """A heading, what happened, what to do next (one step a line), and the HTTP status."""
+    """A heading, what happened, what to do next (steps in order, commands between backticks), and the HTTP status."""
 
     title: str
     sentence: str
@@ -16,7 +16,7 @@ class Words(NamedTuple):
     status: int
 
 
-_FRESH = ("Go back to Slack.", "Type /agent link to the bot.", "Open the new link from your direct messages.")
+_FRESH = ("Go back to Slack.", "Type `/agent link`.", "Open the new link from your direct messages.")
 _SAME = ("Go back to Slack.", "Open the link in your direct messages once more, in this browser.")
 _TABLE = {
     "ticket_unknown": Words(
@@ -65,13 +65,13 @@ _TABLE = {
     "identity_taken": Words(
         "This account is linked already",
         "Another person of this workspace is linked to it. Nothing was changed, and both of you are told.",
-        ("If both are you: type /agent unlink in Slack as the other person.", *_FRESH),
+        ("If both are you: type `/agent unlink` in Slack as the other person.", *_FRESH),
         409,
     ),
     "linked_elsewhere": Words(
         "You are linked to another account",
         "One Slack person has one account. Nothing was changed.",
-        ("Go back to Slack.", "Type /agent unlink to end the link to the other account.", *_FRESH[1:]),
+        ("Go back to Slack.", "Type `/agent unlink` to end the link to the other account.", *_FRESH[1:]),
         409,
     ),
 }

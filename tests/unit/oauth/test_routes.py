@@ -199,7 +199,8 @@ async def test_t15_a_link_that_is_over_shows_the_way_onward(site: Site, state: s
     for method in ("GET", "POST"):
         answer = await browser.send(method, f"/link/{secret}")
         assert answer.status in {410, 403}
-        assert "/agent link" in await answer.text() or answer.status == 403
+        assert "<li>" in await answer.text()
+        assert "<code>/agent link</code>" in await answer.text() or answer.status == 403
     assert home.provider.exchanges == (1 if state == "used" else 0)
 
 
@@ -417,8 +418,12 @@ async def test_t55_the_pages_need_nothing_inline(site: Site) -> None:
         assert not page.all("script")
         assert not page.all("style")
         assert not [1 for _, attrs in page.elements if "style" in attrs or any(a.startswith("on") for a in attrs)]
-        assert [link["href"] for link in page.all("link")] == ["/link-pages/style.css"]
-    assert (await browser.send("GET", "/link-pages/style.css")).status == 200
+        assert [link["href"] for link in page.all("link")] == ["/link-pages/mark.svg", "/link-pages/style.css"]
+    for name, kind in (("style.css", "text/css"), ("mark.svg", "image/svg+xml")):
+        answer = await browser.send("GET", f"/link-pages/{name}")
+        assert (answer.status, answer.content_type) == (200, kind)
+    for name in ("link.html", "..%2Froutes.py", "%2e%2e/routes.py", "stylexcss"):
+        assert (await browser.send("GET", f"/link-pages/{name}")).status == 404
 
 
 async def test_cookies_are_bound_to_the_host(site: Site) -> None:

@@ -311,6 +311,11 @@ async def test_what_is_no_token_is_refused(verifier: Verifier, token: str) -> No
         await verifier.logout_token(token)
 
 
+async def test_a_token_without_end_is_not_even_looked_at(verifier: Verifier, clock: HandClock) -> None:
+    """Sixteen kilobytes are enough for anybody's claims, whoever signed them."""
+    assert await refused(verifier, sign(id_claims(clock, name="x" * 16_384))) == "size"
+
+
 @pytest.mark.parametrize("payload", [b"[]", b"null", b"7", b"not json", b"\xff\xfe", b"[" * 5000])
 async def test_a_signed_payload_that_is_no_object_is_refused(verifier: Verifier, payload: bytes) -> None:
     """Not even the provider's own signature makes a token of it."""
