@@ -5,12 +5,15 @@ Given by the environment, or made under `DATA_DIR` at the first start of a one-m
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc.util import urlsafe_b64decode
 from pydantic import SecretStr
 
@@ -85,6 +88,8 @@ def _read(value: str, kind: str) -> Jwk:
     if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
         raise ValueError(_WANTED[kind])
     usable = [_usable(key, kind) for key in keys]
+    if len({key["kid"] for key in usable}) < len(usable):
+        raise ValueError("has two keys of one kid. Give each a kid of its own.")
     return {**found, "keys": usable} if kind == "oct" else usable[0]
 
 
@@ -97,24 +102,45 @@ def _usable(key: Jwk, kind: str) -> Jwk:
         if len(urlsafe_b64decode(str(key["k" if kind == "oct" else "d"]).encode())) != _BYTES:
             raise ValueError("another size")
         made = OctKey.import_key(key) if kind == "oct" else OKPKey.import_key(key)
-        if key.get("kty") != kind or (kind == "OKP" and key.get("crv") != "Ed25519"):
+        if key.get("kty") != kind or (kind == "OKP" and not _fits(key)):
             raise ValueError("another kind")
     except (JoseError, ValueError, TypeError, KeyError):
         raise ValueError(_WANTED[kind]) from None
     return key if key.get("kid") else key | {"kid": made.thumbprint()}
 
 
+def _fits(key: Jwk) -> bool:
+    """Whether it is an Ed25519 key whose public part, which is published, belongs to its private one."""
+    private = Ed25519PrivateKey.from_private_bytes(urlsafe_b64decode(str(key["d"]).encode()))
+    public = urlsafe_b64decode(str(key["x"]).encode())
+    return key.get("crv") == "Ed25519" and private.public_key().public_bytes_raw() == public
+
+
 def _kept(path: Path, make: Callable[[], Jwk], kind: str) -> Jwk:
     """The key in `path`, made there at first use, readable by its owner only."""
-    if path.exists():
-        try:
-            return _read(str(path), kind)
-        except ValueError as error:
-            raise ConfigurationError([f"{path}: {error}"]) from None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = make()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _place(path, json.dumps(make()))
+    except OSError as error:
+        raise ConfigurationError([f"DATA_DIR: {path.parent} cannot be written ({error.strerror})."]) from None
+    try:
+        return _read(str(path), kind)
+    except ValueError as error:
+        raise ConfigurationError([f"{path}: {error}"]) from None
+
+
+def _place(path: Path, text: str) -> None:
+    """Put it there whole and on disk: what is sealed under a key that a power cut then takes is lost with it."""
     draft = path.with_suffix(f".{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
-    draft.write_text(json.dumps(made), encoding="utf-8")
-    draft.replace(path)
-    return made
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        # Of two processes at their first start one makes the key, and the other must use the same.
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)
