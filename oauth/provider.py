@@ -6,8 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
+from authlib.common.urls import add_params_to_uri
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
@@ -74,7 +76,8 @@ class Provider:
     async def authorize_url(self, *, state: str, nonce: str, verifier: str, login_hint: str | None) -> str:
         """Where the browser goes to sign in: code flow with PKCE S256 (RFC 7636), our audience and scopes.
 
-        `prompt=consent` because offline access asks for it (OpenID Connect Core section 11).
+        `prompt=consent` because offline access asks for it (OpenID Connect Core section 11). Where discovery offers it,
+        the request goes to the provider directly and the browser carries its name only (PAR, RFC 9126).
         """
         extra = {
             "audience": self._client.audience,
@@ -84,14 +87,37 @@ class Provider:
             "organization": self._client.organization,
             "login_hint": login_hint,
         }
-        endpoint = (await self.metadata())["authorization_endpoint"]
-        url, _ = self._oauth().create_authorization_url(
-            endpoint,
+        found = await self.metadata()
+        oauth = self._oauth()
+        url, _ = oauth.create_authorization_url(
+            found["authorization_endpoint"],
             state=state,
             code_verifier=verifier,
             **{name: value for name, value in extra.items() if value},
         )
-        return str(url)
+        pushed = found.get("pushed_authorization_request_endpoint")
+        name = await self._pushed(oauth, pushed, str(url)) if isinstance(pushed, str) else None
+        if name is None and found.get("require_pushed_authorization_requests") is True:
+            raise ProviderUnavailable
+        if name is None:
+            return str(url)
+        short = {"client_id": self._client.client_id, "request_uri": name}
+        return str(add_params_to_uri(found["authorization_endpoint"], list(short.items())))
+
+    async def _pushed(self, oauth: Any, endpoint: str, url: str) -> str | None:
+        """The name of a request that was handed over; None where the provider does not take it from us.
+
+        Auth0 lists the endpoint also where the application may not use it, and then the browser carries it all.
+        """
+        form = dict(parse_qsl(urlsplit(url).query))
+        try:
+            async with asyncio.timeout(self._timeout):
+                auth = oauth.client_auth(oauth.token_endpoint_auth_method)
+                answer = await oauth.request("POST", endpoint, data=form, auth=auth, withhold_token=True)
+                name = answer.json().get("request_uri") if answer.status_code == 201 else None
+        except (httpx2.HTTPError, TimeoutError, ValueError, AttributeError, RecursionError):
+            return None
+        return name if isinstance(name, str) and name else None
 
     async def exchange(self, *, code: str, verifier: str) -> TokenSet:
         """Tokens for an authorization code. Raises LoginRefused or ProviderUnavailable."""

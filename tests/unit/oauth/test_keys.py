@@ -75,7 +75,7 @@ async def test_t31_known_keys_outlive_an_outage(clock: HandClock) -> None:
     published.gate = asyncio.Event()
     hanging = asyncio.create_task(keys.get("a"))
     await asyncio.sleep(0)
-    assert (await keys.get("a")).key_id == "a"
+    assert (await asyncio.wait_for(keys.get("a"), 5)).key_id == "a"  # a deadlock should fail, and not hang
     published.gate.set()
     assert (await hanging).key_id == "a"
 

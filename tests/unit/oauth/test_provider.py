@@ -136,6 +136,39 @@ async def test_an_organization_is_asked_for_where_one_is_required(endpoint: Endp
     await provider.close()
 
 
+async def test_a_request_is_handed_over_where_that_is_offered(provider: Provider, endpoint: Endpoint) -> None:
+    """PAR: the provider gets it all, under our credentials; the browser carries a name (RFC 9126 section 2)."""
+    endpoint.discovery = {"pushed_authorization_request_endpoint": f"{endpoint.issuer}par"}
+    endpoint.will({"request_uri": "urn:request:1", "expires_in": 60}, 201)
+    query = await authorize(provider)
+    assert query == {"tenant": ["1"], "client_id": ["client-1"], "request_uri": ["urn:request:1"]}
+    (form,) = endpoint.forms
+    assert (form["state"], form["nonce"], form["code_challenge_method"]) == ("state-1", "nonce-1", "S256")
+    assert form["client_secret"] == "s3cret"
+    assert "v" * 43 not in form.values()
+
+
+@pytest.mark.parametrize(("status", "body"), [(403, {"error": "access_denied"}), (201, {}), (201, "<html>"), (201, [])])
+async def test_a_request_that_is_not_taken_goes_by_the_browser(
+    provider: Provider, endpoint: Endpoint, status: int, body: object
+) -> None:
+    """An endpoint that is listed and not ours to use ends no login, unless the provider takes nothing else."""
+    endpoint.discovery = {"pushed_authorization_request_endpoint": f"{endpoint.issuer}par"}
+    endpoint.will(body, status)
+    assert "code_challenge" in await authorize(provider)
+
+
+async def test_a_provider_that_insists_gets_no_other_request(provider: Provider, endpoint: Endpoint) -> None:
+    """Where only handed-over requests count, a login that cannot be handed over is refused at once."""
+    endpoint.discovery = {
+        "pushed_authorization_request_endpoint": f"{endpoint.issuer}par",
+        "require_pushed_authorization_requests": True,
+    }
+    endpoint.will({"error": "server_error"}, 500)
+    with pytest.raises(ProviderUnavailable):
+        await authorize(provider)
+
+
 async def test_a_code_is_exchanged_with_its_verifier(provider: Provider, endpoint: Endpoint) -> None:
     """The client authenticates, and what comes back is told apart; a missing scope means as asked."""
     endpoint.will(GOOD | {"id_token": "id-1", "scope": "openid orders:read"})
