@@ -38,10 +38,10 @@ def connect(uri: str, name: str, *, patience: float = 5.0) -> tuple[AsyncIOMotor
             uri,
             tz_aware=True,
             w="majority",
-            wTimeoutMS=10_000,
+            wTimeoutMS=5_000,
             serverSelectionTimeoutMS=round(patience * 1000),
             connectTimeoutMS=round(patience * 1000),
-            socketTimeoutMS=12_000,
+            socketTimeoutMS=8_000,
             appname="countersign",
             uuidRepresentation="standard",
         )

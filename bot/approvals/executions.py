@@ -83,6 +83,7 @@ class Executions:
         while True:
             await self._pause(_BEAT)
             try:
-                await self._store.beat(approval, self._clock() + LEASE)
+                async with asyncio.timeout(_BEAT):
+                    await self._store.beat(approval, self._clock() + LEASE)
             except Exception as error:  # a heart that stops at the first missed beat would be taken for death
                 log.warning("beat_missed", approval=approval.id, kind=type(error).__name__)
