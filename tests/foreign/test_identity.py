@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
@@ -104,6 +105,12 @@ async def test_a_verified_address_links(house: House) -> None:
     assert principal.identity.email == "ada@example.com"
     assert principal.scopes == READ | REFUND
     assert await house.states() == ["live"]
+
+
+async def test_the_login_request_is_handed_over(house: House) -> None:
+    """This provider offers it (RFC 9126), so the browser carries a name and nothing of the request."""
+    address = await house.rooms.provider.authorize_url(state="s", nonce="n", verifier="v" * 43, login_hint=None)
+    assert set(parse_qs(urlsplit(address).query)) == {"client_id", "request_uri"}
 
 
 async def test_without_an_address_the_code_links(house: House) -> None:
