@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import oauth
-from oauth import IdentityRooms, IdentitySettings, Principal, SlackProfile, SlackUser, Vault
+from oauth import AccessToken, IdentityError, IdentityRooms, IdentitySettings, Principal, SlackProfile, SlackUser, Vault
 from oauth.proving import Returned
 from tests.fakes.link_store import MemoryLinkStore
 from tests.fakes.observer import ListObserver
 from tests.fakes.provider import AUDIENCE, CLIENT_ID, ISSUER, SCOPES, FakeProvider
 
 PUBLIC_URL = "https://bot.example"
+READ, REFUND = (frozenset({scope}) for scope in SCOPES)
 ADA = SlackUser("T1", "UADA")
 BOB = SlackUser("T1", "UBOB")
 ADA_ELSEWHERE = SlackUser("T2", "UADA")
@@ -92,3 +93,17 @@ def house(store: Any, provider: Any, observer: Any, vault: Vault, clock: Any, **
         provider=provider,
     )
     return House(rooms, store, provider, observer, vault, clock)
+
+
+async def token(home: House, who: Principal, scopes: frozenset[str] = READ, fresh_for: float = 0.0) -> AccessToken:
+    """What an action asks for."""
+    return await home.rooms.broker.token(who, scopes, AUDIENCE, fresh_for)
+
+
+async def outcome(home: House, answer: dict[str, object]) -> type[BaseException] | None:
+    """What a callback ends in: an error's class, or None for a link or a code."""
+    try:
+        await home.rooms.linking.returned(**answer)  # type: ignore[arg-type]
+    except IdentityError as error:
+        return type(error)
+    return None

@@ -1,0 +1,85 @@
+"""What the token endpoint may answer, and what is made of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from oauth.errors import GrantDead, LoginRefused, ProviderUnavailable, ScopeRefused
+from oauth.provider import Provider
+from tests.fakes.endpoint import GOOD, READ, Endpoint
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_t38_invalid_grant_means_that_the_grant_is_dead(
+    provider: Provider, endpoint: Endpoint, status: int
+) -> None:
+    """With whatever status it comes: Auth0 sends 403."""
+    endpoint.will({"error": "invalid_grant", "error_description": "Unknown or invalid refresh token."}, status)
+    with pytest.raises(GrantDead):
+        await provider.refresh("refresh-1", scopes=READ, audience="a")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"error": "invalid_grant"}, 500), ({"error": "invalid_grant"}, 503), ({"error": "invalid_grant"}, 429),
+        ({"error": "invalid_client"}, 401), ({"error": "access_denied"}, 403), ({"error": {"a": 1}}, 400),
+        ("", 200), ("not json", 200), ("[]", 200), ("null", 200), ("7", 200), ('"text"', 200), ("[" * 50_000, 200),
+        ("<html>", 502), ({}, 200), ({"access_token": 7, "token_type": "Bearer"}, 200),
+        ({"access_token": "", "token_type": "Bearer"}, 200), ({"access_token": "a"}, 200),
+        ({"access_token": "a", "token_type": "DPoP"}, 200), ({"error": None}, 200),
+    ],
+)  # fmt: skip
+async def test_t71_whatever_else_comes_back_keeps_the_grant(
+    provider: Provider, endpoint: Endpoint, body: object, status: int
+) -> None:
+    """Overload, our own wrong credentials, and nonsense: no verdict on the person's grant."""
+    endpoint.will(body, status)
+    with pytest.raises(ProviderUnavailable):
+        await provider.refresh("refresh-1", scopes=READ, audience="a")
+
+
+@pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), ("soon", None), ("9999999", None), ("", None)])
+async def test_t71_an_overloaded_provider_says_when_to_come_back(
+    provider: Provider, endpoint: Endpoint, header: str, seconds: float | None
+) -> None:
+    """`Retry-After` in seconds, if it is sensible."""
+    endpoint.will({}, 429, **{"Retry-After": header})
+    with pytest.raises(ProviderUnavailable) as away:
+        await provider.refresh("refresh-1", scopes=READ, audience="a")
+    assert away.value.retry_after == seconds
+
+
+async def test_a_refused_scope_is_told(provider: Provider, endpoint: Endpoint) -> None:
+    """`invalid_scope` is about this call and not about the grant."""
+    endpoint.will({"error": "invalid_scope"}, 400)
+    with pytest.raises(ScopeRefused):
+        await provider.refresh("refresh-1", scopes=READ, audience="a")
+
+
+async def test_t22_a_refused_code_is_a_refused_login(provider: Provider, endpoint: Endpoint) -> None:
+    """Its error is cut to safe letters."""
+    endpoint.will({"error": "invalid_grant<b>", "error_description": "<script>"}, 400)
+    with pytest.raises(LoginRefused, match=r"^invalid_grantb$"):
+        await provider.exchange(code="c", verifier="v")
+
+
+@pytest.mark.parametrize(
+    ("given", "seconds"),
+    [(300, 300.0), ("300", 300.0), (1.5, 1.5), (-5, 0.0), (10**30, 86_400.0), (True, 60.0), (None, 60.0), ("1h", 60.0)],
+)
+async def test_a_lifetime_is_a_sensible_number_of_seconds(
+    provider: Provider, endpoint: Endpoint, given: object, seconds: float
+) -> None:
+    """Some providers write a string; what makes no sense counts as short, and a day is the most."""
+    endpoint.will(GOOD | {"expires_in": given})
+    assert (await provider.refresh("r", scopes=READ, audience="a")).expires_in == seconds
+
+
+async def test_a_lifetime_that_is_no_number_breaks_nothing(provider: Provider, endpoint: Endpoint) -> None:
+    """Python's JSON reader knows NaN and Infinity."""
+    for literal, seconds in (("NaN", 0.0), ("Infinity", 86_400.0)):
+        endpoint.will(json.dumps(GOOD).replace("300", literal))
+        assert (await provider.refresh("r", scopes=READ, audience="a")).expires_in == seconds
