@@ -110,6 +110,8 @@ class Provider:
         Auth0 lists the endpoint also where the application may not use it, and then the browser carries it all.
         """
         form = dict(parse_qsl(urlsplit(url).query))
+        if self._key is None:
+            del form["client_id"]  # authlib writes it beside the secret, and twice is refused
         try:
             async with asyncio.timeout(self._timeout):
                 auth = oauth.client_auth(oauth.token_endpoint_auth_method)
