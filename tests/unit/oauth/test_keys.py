@@ -115,6 +115,8 @@ async def test_keys_for_other_uses_and_broken_ones_are_left_out(clock: HandClock
         {"kty": "RSA", "kid": "n"},
         {**good, "kid": "x", "n": 7},
         {**good, "kid": ["list"]},
+        {**good, "kid": "l", "alg": ["RS256"]},
+        {**good, "kid": "z", "alg": "none"},
         {"kty": "EC", "kid": "c", "crv": "P-256", "x": "AA", "y": "AA"},
         "text",
         None,
@@ -122,7 +124,7 @@ async def test_keys_for_other_uses_and_broken_ones_are_left_out(clock: HandClock
     ]
     keys = SigningKeys(published, clock)
     assert (await keys.get("a")).key_id == "a"
-    for kid in ("s", "e", "n", "x", "c"):
+    for kid in ("s", "e", "n", "x", "c", "l", "z"):
         with pytest.raises(TokenInvalid):
             await keys.get(kid)
 
