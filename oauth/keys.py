@@ -7,10 +7,13 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from jwt import PyJWK
 
 from oauth.errors import ProviderUnavailable, TokenInvalid
 from oauth.models import Clock
+
+log = structlog.get_logger(__name__)
 
 FetchKeys = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -76,8 +79,8 @@ def _usable(published: dict[str, Any]) -> dict[str | None, PyJWK]:
             continue
         try:
             keys[kid] = PyJWK(jwk)
-        except Exception:  # PyJWT raises whatever comes; one broken key must not hide those that are good
-            continue
+        except Exception as error:  # PyJWT raises whatever comes; one broken key must not hide those that are good
+            log.warning("key_unusable", kind=type(error).__name__)
     if len(keys) == 1:
         keys[None] = next(iter(keys.values()))
     return keys
