@@ -47,7 +47,10 @@ class Endpoint:
                 "jwks_uri": f"{self.issuer}jwks",
             }
             return web.json_response(document | self.discovery)
-        form = {name: str(value) for name, value in (await request.post()).items()}
+        fields = await request.post()
+        if len(fields) != len(set(fields)):
+            return web.json_response({"error": "invalid_request"}, status=400)  # RFC 6749 section 3.2
+        form = {name: str(value) for name, value in fields.items()}
         self.forms.append(form | {"path": request.path})
         return await self.answers.pop(0)(request)
 
