@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
-from oauth import AccessToken, Principal, SlackUser
+from oauth import AccessToken, LinkVersion, Principal, SlackUser
 
 
 class Tokens(Protocol):
@@ -21,3 +22,6 @@ class People(Protocol):
 
     async def principal(self, slack: SlackUser) -> Principal | None:
         """The live link of a person."""
+
+    async def versions(self, people: Iterable[SlackUser]) -> dict[str, LinkVersion]:
+        """The versions of those links that live, by `SlackUser.key`."""

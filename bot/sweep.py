@@ -35,6 +35,7 @@ class Sweep:
 
     async def __call__(self) -> None:
         """See to each request, a few side by side. What fails for one is logged and keeps no other waiting."""
+        await self._end_with_links()
         gate = asyncio.Semaphore(_AT_ONCE)
         steps: set[asyncio.Task[None]] = set()
         try:
@@ -46,6 +47,17 @@ class Sweep:
         finally:
             if steps:
                 await asyncio.wait(steps)
+
+    async def _end_with_links(self) -> None:
+        """Cancel what was asked for under links that have ended, however they ended and whoever ended them."""
+        try:
+            in_use = await self.store.links_in_use()
+            live = await self.people.versions({slack for slack, _ in in_use}) if in_use else {}
+            for slack, version in in_use:
+                if live.get(slack.key) != version:
+                    await self.approvals.cancel_of(slack, version, "unlinked")
+        except Exception as error:
+            log.error("step_failed", kind=type(error).__name__)
 
     async def _step(self, approval: Approval, lease_until: datetime | None, gate: asyncio.Semaphore) -> None:
         try:

@@ -12,7 +12,7 @@ from handlers.message import Message
 from handlers.post import Post
 from handlers.requests import Requests
 from handlers.workspace import Workspace
-from oauth import LinkEvent, SlackUser
+from oauth import LinkEvent, Principal, SlackUser
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +35,8 @@ class Notices:
             return
         if event.type == "link.completed":
             await self._linked(event, event.slack)
-        elif event.type == "link.revoked":
-            await self._ended(event.slack, event.reason or "")
+        elif event.type == "link.revoked" and event.principal is not None:
+            await self._ended(event.principal, event.reason or "")
         elif event.type == "link.refused" and event.other is not None:
             await self._tell(event.slack, cards.identity_taken(for_holder=False))
             await self._tell(event.other, cards.identity_taken(for_holder=True))
@@ -51,11 +51,11 @@ class Notices:
             if said is not None:
                 await self._tell(slack, said)
 
-    async def _ended(self, slack: SlackUser, reason: str) -> None:
+    async def _ended(self, who: Principal, reason: str) -> None:
         # First what must not go on, then the words about it.
-        await self.approvals.cancel_of(slack, "unlinked")
+        await self.approvals.cancel_of(who.slack, who.version, "unlinked")
         if reason not in _SILENT:
-            await self._tell(slack, cards.link_ended(reason))
+            await self._tell(who.slack, cards.link_ended(reason))
 
     async def _tell(self, slack: SlackUser, message: Message) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 
 from oauth.errors import LinkedElsewhere, SealBroken, TokenInvalid
 from oauth.grants import Grant, Revoker
@@ -28,6 +28,10 @@ class Links:
         """The live link of a person; one read."""
         link = await self._store.link(slack)
         return link.principal if link else None
+
+    async def versions(self, people: Iterable[SlackUser]) -> dict[str, LinkVersion]:
+        """The versions of those links that live, by `SlackUser.key`; one read for many."""
+        return await self._store.versions([slack.key for slack in people])
 
     async def principals(self, sub: Subject | None = None, workspace: str | None = None) -> AsyncIterator[Principal]:
         """Everybody who is linked, or who is linked to one identity, or in one workspace."""

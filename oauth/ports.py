@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from oauth.models import Identity, Link, Principal, SlackUser, Subject
+from oauth.models import Identity, Link, LinkVersion, Principal, SlackUser, Subject
 from oauth.tickets import Stage, Ticket
 
 
@@ -42,6 +42,9 @@ class LinkStore(Protocol):
 
     async def link(self, slack: SlackUser) -> Link | None:
         """The person's link; one read."""
+
+    async def versions(self, keys: list[str]) -> dict[str, LinkVersion]:
+        """The versions of those of these links that are there."""
 
     def links(
         self, *, sub: Subject | None = None, sid: str | None = None, workspace: str | None = None

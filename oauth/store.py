@@ -16,7 +16,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from oauth import records
 from oauth.errors import StoreUnavailable
-from oauth.models import Identity, Link, Principal, SlackUser, Subject
+from oauth.models import Identity, Link, LinkVersion, Principal, SlackUser, Subject
 from oauth.ports import StoredSecret, Taken
 from oauth.records import SCHEMA, Document
 from oauth.tickets import OPEN_STAGES, Stage, Ticket
@@ -65,6 +65,11 @@ class MongoLinkStore:
         """The person's link; one read."""
         found = await self._links.find_one({"_id": slack.key})
         return records.link_of(found) if found else None
+
+    async def versions(self, keys: list[str]) -> dict[str, LinkVersion]:
+        """The versions of those of these links that are there."""
+        found = self._links.find({"_id": {"$in": keys}}, {"version": 1})
+        return {one["_id"]: LinkVersion(one["version"]) async for one in found}
 
     async def links(
         self, *, sub: Subject | None = None, sid: str | None = None, workspace: str | None = None

@@ -72,5 +72,8 @@ class ApprovalStore(Protocol):
     async def open_of(self, slack: SlackUser) -> list[Approval]:
         """What a person has waiting or agreed and not yet begun, oldest first; at most 100."""
 
+    async def links_in_use(self) -> set[tuple[SlackUser, str]]:
+        """Under which links something is open: each requester, with the version of their link when they asked."""
+
     def unsettled(self, now: datetime) -> AsyncIterator[tuple[Approval, datetime | None]]:
         """Whatever may need a step, oldest first, with the lease of its execution."""

@@ -126,9 +126,12 @@ class ApprovalService:
             return None
         return await self._end(approval, source, State.CANCELLED, reason)
 
-    async def cancel_of(self, slack: SlackUser, reason: str) -> None:
-        """End all that a person has open, also what is approved in the very moment."""
-        while found := await self._store.open_of(slack):
+    async def cancel_of(self, slack: SlackUser, version: str, reason: str) -> None:
+        """End all that a person has open under a link that has ended, also what is approved in the very moment.
+
+        What they ask for under a newer link goes on.
+        """
+        while found := [one for one in await self._store.open_of(slack) if one.link_version == version]:
             ended = [await self._cancel_either(approval, reason) for approval in found]
             if not any(ended):
                 return

@@ -34,6 +34,7 @@ class MongoApprovalStore:
         """Create what is missing."""
         await self._approvals.create_index([("workspace", 1), ("user", 1), ("state", 1)], name="person")
         await self._approvals.create_index([("settled", 1), ("created_at", 1)], name="unsettled")
+        await self._approvals.create_index([("state", 1)], name="state")
 
     async def add(self, approval: Approval) -> None:
         """A new request."""
@@ -148,6 +149,14 @@ class MongoApprovalStore:
         states = {"$in": sorted(str(state) for state in OPEN)}
         found = self._approvals.find({"workspace": slack.workspace, "user": slack.user, "state": states})
         return [approval_of(one, self._sealer) async for one in found.sort("created_at", 1).limit(100)]
+
+    async def links_in_use(self) -> set[tuple[SlackUser, str]]:
+        """Each requester of something open, with the version of their link when they asked."""
+        fields = ("team", "user", "enterprise", "link_version")
+        found = self._approvals.find({"state": {"$in": sorted(str(state) for state in OPEN)}}, dict.fromkeys(fields, 1))
+        return {
+            (SlackUser(one["team"], one["user"], one.get("enterprise")), one["link_version"]) async for one in found
+        }
 
     async def unsettled(self, now: datetime) -> AsyncIterator[tuple[Approval, datetime | None]]:
         """Whatever may need a step. A record that cannot be read keeps no other from being seen to."""

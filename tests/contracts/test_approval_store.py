@@ -403,6 +403,19 @@ async def test_what_a_person_has_open(store: ApprovalStore, asked: Callable[...,
     assert [one.id for one in await store.open_of(ADA)] == mine
 
 
+async def test_the_links_under_which_something_is_open(
+    store: ApprovalStore, asked: Callable[..., Approval], clock: HandClock
+) -> None:
+    """One for each requester and version, and none for what is over."""
+    await store.add(asked(link_version="v1"))
+    await store.add(asked(link_version="v1"))
+    await store.add(asked(link_version="v2"))
+    over = asked(requester=BOB, link_version="v3")
+    await store.add(over)
+    assert await store.move(over, State.PENDING, State.CANCELLED, now=clock())
+    assert await store.links_in_use() == {(ADA, "v1"), (ADA, "v2")}
+
+
 @pytest.fixture
 async def vault_and_store(mongo_database: Database) -> tuple[Vault, MongoApprovalStore]:
     """What only the database can show."""

@@ -87,6 +87,13 @@ async def test_t59_the_same_user_id_elsewhere_is_somebody_else(store: LinkStore)
     assert [link.principal.slack async for link in store.links(workspace="T2")] == [elsewhere]
 
 
+async def test_versions_of_many_are_one_read(store: LinkStore) -> None:
+    """Only those that are there are named, each with the version that it has now."""
+    await store.add_link(link_of())
+    await store.add_link(link_of(BOB, sub="auth0|bob", version="v7"))
+    assert await store.versions([ADA.key, BOB.key, "T1:UEVE"]) == {ADA.key: "v1", BOB.key: "v7"}
+
+
 async def test_links_are_found_by_session(store: LinkStore) -> None:
     """A logout that names a session alone finds its links, and no link without one."""
     await store.add_link(link_of(sid="session-1"))

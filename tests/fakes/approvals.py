@@ -161,6 +161,12 @@ class MemoryApprovalStore:
         mine = [one for one in rows if one.requester.key == slack.key and one.state in OPEN]
         return sorted(mine, key=lambda one: one.created_at)[:100]
 
+    async def links_in_use(self) -> set[tuple[SlackUser, str]]:
+        """Of what is open."""
+        self._reach("links_in_use")
+        rows = [row.approval for row in self._rows.values()]
+        return {(one.requester, one.link_version) for one in rows if one.state in OPEN}
+
     async def unsettled(self, now: datetime) -> AsyncIterator[tuple[Approval, datetime | None]]:
         """Whatever may need a step."""
         self._reach("unsettled")

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from oauth.errors import StoreUnavailable
-from oauth.models import Identity, Link, Principal, SlackUser, Subject
+from oauth.models import Identity, Link, LinkVersion, Principal, SlackUser, Subject
 from oauth.ports import StoredSecret, Taken
 from oauth.records import link_document, link_secrets, ticket_document, ticket_secrets
 from oauth.tickets import Stage, Ticket
@@ -78,6 +78,9 @@ class MemoryLinkStore:
     @_step
     async def link(self, slack: SlackUser) -> Link | None:
         return self.kept_links.get(slack.key)
+
+    async def versions(self, keys: list[str]) -> dict[str, LinkVersion]:
+        return {key: self.kept_links[key].principal.version for key in keys if key in self.kept_links}
 
     async def links(
         self, *, sub: Subject | None = None, sid: str | None = None, workspace: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,6 +47,12 @@ class FakeLinks:
         if self.failing:
             raise ConnectionError
         return self.live.get(slack.key)
+
+    async def versions(self, people: Iterable[SlackUser]) -> dict[str, LinkVersion]:
+        """Of those who are linked."""
+        if self.failing:
+            raise ConnectionError
+        return {one.key: self.live[one.key].version for one in people if one.key in self.live}
 
     def link(self, *people: Principal) -> None:
         """They are linked from now on."""

@@ -331,3 +331,18 @@ async def test_an_old_verdict_within_its_time_still_runs(world: World) -> None:
     world.clock.forward(seconds=60)
     await world.here.runner.sweep()
     assert world.at_rest(approval).state is State.DONE
+
+
+async def test_t49_what_was_asked_under_an_ended_link_is_cancelled(world: World) -> None:
+    """Whoever ended the link, an operator's command or a replica that died of it: the round cancels what was open.
+
+    Guard: `_end_with_links`. What is asked under the newer link goes on.
+    """
+    old = await world.asked()
+    newer = replace(world.ada, version=LinkVersion("v-newer"))
+    world.links.link(newer)
+    waiting = await world.asked(newer)
+    await world.here.runner.sweep()
+    assert world.at_rest(old).state is State.CANCELLED
+    assert world.at_rest(waiting).state is State.PENDING
+    assert [entry["reason"] for entry in world.audit.of("approval.cancelled")] == ["unlinked"]

@@ -184,7 +184,7 @@ async def test_cancelling_does_not_need_the_trail(world: World) -> None:
     first, second = await world.asked(), await world.approved()
     others = await world.asked(world.bob)
     world.audit.away = True
-    await world.here.approvals.cancel_of(world.ada.slack, "unlinked")
+    await world.here.approvals.cancel_of(world.ada.slack, world.ada.version, "unlinked")
     for approval in (first, second):
         assert world.at_rest(approval).state is State.CANCELLED
     assert world.at_rest(others).state is State.PENDING
@@ -209,7 +209,7 @@ async def test_t49_what_is_approved_in_the_moment_of_unlinking_is_cancelled_too(
     approval = await world.asked()
     world.store.outdated = await world.here.approvals.open_of(world.ada.slack)
     await world.here.approvals.decide(world.ada, approval.id, Verdict.APPROVE)
-    await world.here.approvals.cancel_of(world.ada.slack, "unlinked")
+    await world.here.approvals.cancel_of(world.ada.slack, world.ada.version, "unlinked")
     assert world.at_rest(approval).state is State.CANCELLED
 
 
@@ -222,7 +222,7 @@ async def test_what_executes_is_not_cancelled(world: World) -> None:
     now = world.at_rest(approval)
     assert now.state is State.EXECUTING
     assert await world.here.approvals.cancel(now, now.state, "unlinked") is None
-    await world.here.approvals.cancel_of(world.ada.slack, "unlinked")
+    await world.here.approvals.cancel_of(world.ada.slack, world.ada.version, "unlinked")
     assert world.audit.of("approval.cancelled") == []
     world.deed.gate.set()
     await running
@@ -263,7 +263,7 @@ async def test_more_than_a_hundred_are_cancelled(world: World) -> None:
     """`open_of` gives a hundred at a time; unlinking ends all of them."""
     for _ in range(103):
         await world.asked()
-    await world.here.approvals.cancel_of(world.ada.slack, "unlinked")
+    await world.here.approvals.cancel_of(world.ada.slack, world.ada.version, "unlinked")
     assert await world.here.approvals.open_of(world.ada.slack) == []
     assert len(world.audit.of("approval.cancelled")) == 103
 
