@@ -487,6 +487,18 @@ async def test_t75_what_a_newer_replica_adds_is_passed_over(
     assert await stored(store, approval) == replace(approval, card=CardPlace("D1", "1.2", 1))
 
 
+async def test_t75_what_an_older_replica_left_out_has_its_plain_value(
+    mongo_database: Database, vault_and_store: tuple[Vault, MongoApprovalStore], asked: Callable[..., Approval]
+) -> None:
+    """A record from before a field was thought of is read as if nothing had happened to that field."""
+    _, store = vault_and_store
+    approval = asked()
+    await store.add(approval)
+    younger = dict.fromkeys(("enterprise", "tries", "attempts", "behind", "told", "card"), 1)
+    await mongo_database["approvals"].update_one({"_id": f"T1:{approval.id}"}, {"$unset": younger})
+    assert await stored(store, approval) == approval
+
+
 async def test_a_request_cannot_be_added_twice(
     vault_and_store: tuple[Vault, MongoApprovalStore], asked: Callable[..., Approval], clock: HandClock
 ) -> None:

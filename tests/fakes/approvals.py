@@ -31,7 +31,7 @@ class _Row:
 
 @dataclass
 class MemoryApprovalStore:
-    """As `MongoApprovalStore`. No method awaits anything, so each is one atomic step.
+    """As `MongoApprovalStore`. Each method is one atomic step once it is reached.
 
     A method whose name is in `away` fails as often as the number beside it says. `outdated` is what `open_of` answers
     once: what was true a moment ago. `spoil` makes a record unreadable.
@@ -43,14 +43,14 @@ class MemoryApprovalStore:
 
     async def add(self, approval: Approval) -> None:
         """A new request; its id is new."""
-        self._reach("add")
+        await self._reach("add")
         key = _key(approval)
         assert key not in self._rows
         self._rows[key] = _Row(approval)
 
     async def get(self, workspace: str, id_: str) -> Approval | None:
         """A request of this workspace."""
-        self._reach("get")
+        await self._reach("get")
         row = self._rows.get(f"{workspace}:{id_}")
         return row.approval if row else None
 
@@ -70,7 +70,7 @@ class MemoryApprovalStore:
         audited_only: bool = False,
     ) -> Approval | None:
         """From `source` to `target`, if it still is there."""
-        self._reach("move")
+        await self._reach("move")
         row = self._rows.get(_key(approval))
         if row is None or row.approval.state is not source:
             return None
@@ -97,7 +97,7 @@ class MemoryApprovalStore:
 
     async def claim_entry(self, approval: Approval, now: datetime, until: datetime) -> bool:
         """The right to write the entry that is owed."""
-        self._reach("claim_entry")
+        await self._reach("claim_entry")
         row = self._rows[_key(approval)]
         if row.approval.state is not approval.state or row.approval.audited or not _past(row.entry_until, now):
             return False
@@ -106,21 +106,21 @@ class MemoryApprovalStore:
 
     async def audited(self, approval: Approval) -> None:
         """The entry of this state is written."""
-        self._reach("audited")
+        await self._reach("audited")
         row = self._rows[_key(approval)]
         if row.approval.state is approval.state:
             row.approval = replace(row.approval, audited=True)
 
     async def beat(self, approval: Approval, until: datetime) -> None:
         """The executing process lives."""
-        self._reach("beat")
+        await self._reach("beat")
         row = self._rows[_key(approval)]
         if row.approval.state is State.EXECUTING:
             row.lease_until = until
 
     async def claim_outbox(self, approval: Approval, speaker: str, now: datetime, until: datetime) -> Approval | None:
         """The right to speak."""
-        self._reach("claim_outbox")
+        await self._reach("claim_outbox")
         row = self._rows.get(_key(approval))
         if row is None or not _past(row.speaking_until, now) or not _past(row.quiet_until, now):
             return None
@@ -138,7 +138,7 @@ class MemoryApprovalStore:
         settled: bool = False,
     ) -> Approval | None:
         """What people see now."""
-        self._reach("said")
+        await self._reach("said")
         row = self._rows[_key(approval)]
         if row.speaking_by != speaker:
             return None
@@ -153,7 +153,7 @@ class MemoryApprovalStore:
 
     async def open_of(self, slack: SlackUser) -> list[Approval]:
         """What a person has open."""
-        self._reach("open_of")
+        await self._reach("open_of")
         if self.outdated is not None:
             found, self.outdated = self.outdated, None
             return found
@@ -163,13 +163,13 @@ class MemoryApprovalStore:
 
     async def links_in_use(self) -> set[tuple[SlackUser, str]]:
         """Of what is open."""
-        self._reach("links_in_use")
+        await self._reach("links_in_use")
         rows = [row.approval for row in self._rows.values()]
         return {(one.requester, one.link_version) for one in rows if one.state in OPEN}
 
     async def unsettled(self, now: datetime) -> AsyncIterator[tuple[Approval, datetime | None]]:
         """Whatever may need a step."""
-        self._reach("unsettled")
+        await self._reach("unsettled")
         for row in sorted(self._rows.values(), key=lambda row: row.approval.created_at):
             quiet = row.approval.state is State.PENDING and not row.behind and row.approval.expires_at > now
             if not row.settled and not quiet:
@@ -184,7 +184,8 @@ class MemoryApprovalStore:
         """The request as it is at rest."""
         return self._rows[_key(approval)].approval
 
-    def _reach(self, name: str) -> None:
+    async def _reach(self, name: str) -> None:
+        await asyncio.sleep(0)  # others come in between, as they do on a network
         if self.away.get(name, 0) > 0:
             self.away[name] -= 1
             raise StoreAway

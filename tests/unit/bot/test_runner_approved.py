@@ -265,11 +265,11 @@ async def test_the_heart_beats_through_a_store_that_fails_once(world: World) -> 
     running = asyncio.create_task(here.runner.resume(approval))
     await world.deed.begun.wait()
     world.store.away["beat"] = 1
-    for _ in range(10):
+    for _ in range(100):
         await asyncio.sleep(0)
     assert world.store.away["beat"] == 0
     world.clock.forward(seconds=19)
-    for _ in range(10):
+    for _ in range(100):
         await asyncio.sleep(0)
     world.clock.forward(seconds=19)
     await world.here.runner.sweep()
@@ -314,7 +314,7 @@ async def test_a_slow_call_keeps_no_other_waiting(world: World) -> None:
     world.deed.gate = asyncio.Event()
     sweeping = asyncio.create_task(world.here.runner.sweep())
     await world.deed.begun.wait()
-    for _ in range(20):
+    for _ in range(100):
         await asyncio.sleep(0)
     assert world.at_rest(slow).state is State.EXECUTING
     assert world.at_rest(other).state is State.EXPIRED

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -223,7 +226,34 @@ def test_t70_an_operator_of_the_database_is_no_value(value: Any) -> None:
         assert refusal(schema, value).startswith("must be ")
 
 
-def test_a_schema_elsewhere_is_never_fetched() -> None:
-    """What a schema refers to by an address is refused, without any look at that address."""
-    schema = {"$ref": "http://169.254.169.254/latest/meta-data"}
-    assert refusal(schema, "x") == "does not fit what the action expects."
+@pytest.fixture
+def asked_for() -> Iterator[tuple[str, list[str]]]:
+    """A server on a free port, its address, and what it was asked for."""
+    paths: list[str] = []
+
+    class Schemas(BaseHTTPRequestHandler):
+        """Answers every question with a schema that fits."""
+
+        def do_GET(self) -> None:
+            """Note it."""
+            paths.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"type": "string"}')
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Schemas) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", paths
+        server.shutdown()
+        thread.join()
+
+
+def test_t65_a_schema_elsewhere_is_never_fetched(asked_for: tuple[str, list[str]]) -> None:
+    """The registry of references is empty: an address in a schema is refused, and nobody is asked there."""
+    url, paths = asked_for
+    assert refusal({"$ref": f"{url}/schema"}, "x") == "does not fit what the action expects."
+    assert paths == []

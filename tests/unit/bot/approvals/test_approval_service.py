@@ -226,7 +226,10 @@ async def test_what_executes_is_not_cancelled(world: World) -> None:
     assert world.audit.of("approval.cancelled") == []
     world.deed.gate.set()
     await running
-    assert world.at_rest(approval).state is State.DONE
+    done = world.at_rest(approval)
+    assert done.state is State.DONE
+    assert await world.here.approvals.cancel(done, done.state, "unlinked") is None
+    assert world.at_rest(approval) == done
 
 
 async def test_t34_an_altered_request_is_cancelled_on_the_click(world: World) -> None:
