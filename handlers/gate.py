@@ -54,8 +54,8 @@ class Gate:
         self._clock = clock
         self._said_at: datetime | None = None
 
-    async def admit(self, payload: dict[str, Any]) -> BoltResponse:
-        """The answer to a payload whose signature holds."""
+    async def admit(self, payload: dict[str, Any], signature: str | None = None) -> BoltResponse:
+        """The answer to a payload whose signature holds; over Socket Mode there is none."""
         installed = self._workspace.installed
         if installed is None:
             return BoltResponse(status=503, body="")
@@ -69,8 +69,11 @@ class Gate:
             return BoltResponse(status=200, body="")
         if who.external and self._external == "deny":
             return await self._turn_away(who, found.kind)
-        if found.claim and not _only_reads(payload):
-            key = f"{found.kind}:{found.claim}"
+        # Slack delivers an event again under the same id. A command or a click it delivers once, so the same bytes
+        # under the same signature are a replay.
+        claim = signature if signature and found.kind is not Kind.EVENT else found.claim
+        if claim and not _only_reads(payload):
+            key = f"{found.kind}:{claim}"
             if not await self._deliveries.first(installed.person("").workspace, key, self._clock()):
                 return BoltResponse(status=200, body="")
         request = AsyncBoltRequest(mode="socket_mode", body=payload, context={"speaker": who})

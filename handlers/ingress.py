@@ -23,12 +23,12 @@ WINDOW = 300
 _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
 _MOST_FIELDS = 100
 
-Admit = Callable[[dict[str, Any]], Awaitable[BoltResponse]]
+Admit = Callable[[dict[str, Any], str], Awaitable[BoltResponse]]
 Refused = Callable[[str], Awaitable[None]]
 
 
 class Ingress:
-    """`POST /slack/events`. Who passes is handed to `admit` as one parsed payload."""
+    """`POST /slack/events`. Who passes is handed to `admit` as one parsed payload, with its signature."""
 
     def __init__(self, secret: str, admit: Admit, refused: Refused, clock: Clock) -> None:
         """`refused` is told the reason of each request that was not signed by Slack."""
@@ -61,7 +61,7 @@ class Ingress:
             return web.Response()
         if payload.get("type") == "url_verification":
             return web.json_response({"challenge": str(payload.get("challenge", ""))})
-        answer = await self._admit(payload)
+        answer = await self._admit(payload, signature)
         if answer.status == 404:
             return web.Response()  # a kind of payload that nobody waits for is no failure that Slack should repeat
         headers = {name: values[0] for name, values in answer.headers.items() if name.lower() == "content-type"}

@@ -65,9 +65,9 @@ class House:
             clock=clock,
         )
 
-    async def admit(self, payload: Mapping[str, Any]) -> BoltResponse:
+    async def admit(self, payload: Mapping[str, Any], signature: str | None = None) -> BoltResponse:
         """As the gate does, and wait for the listener, which Bolt starts after it has acked an event."""
-        answer = await self.gate.admit(dict(payload))
+        answer = await self.gate.admit(dict(payload), signature)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         if others:
             await asyncio.wait(others, timeout=5)
@@ -128,6 +128,18 @@ async def test_t05_a_replay_at_another_replica_has_no_effect(clock: HandClock, d
         await one.admit(payload)
         await other.admit(payload)
     assert (len(one.heard), len(other.heard)) == (2, 0)
+
+
+async def test_t05_the_same_bytes_under_the_same_signature_are_a_replay(
+    clock: HandClock, deliveries: Deliveries
+) -> None:
+    """At any replica; the same words under another signature were typed again (guard: the signature as claim)."""
+    one, other = House(clock, deliveries), House(clock, deliveries)
+    typed = {**COMMAND, "text": "unlink"}
+    await one.admit(typed, "v0=a")
+    await other.admit(typed, "v0=a")
+    await other.admit(typed, "v0=b")
+    assert (len(one.heard), len(other.heard)) == (1, 1)
 
 
 async def test_t06_an_event_delivered_again_has_no_effect(house: House) -> None:

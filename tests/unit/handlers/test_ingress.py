@@ -43,7 +43,7 @@ class Door:
         app.router.add_post("/slack/events", Ingress(SECRET, self._admit, self._refuse, clock).receive)
         self.server = TestServer(app)
 
-    async def _admit(self, payload: dict[str, Any]) -> BoltResponse:
+    async def _admit(self, payload: dict[str, Any], signature: str) -> BoltResponse:
         self.admitted.append(payload)
         return self.answer
 
