@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bson import ObjectId
+from bson.errors import BSONError
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import DESCENDING
 from pymongo.errors import PyMongoError
@@ -32,9 +33,10 @@ class MongoAuditStore:
             found = await self._entries.find_one({"chain": chain}, sort=[("seq", DESCENDING)])
         if found is None:
             return None
-        if not isinstance(found["seq"], int) or not isinstance(found.get("hash"), str):
+        seq, hash_ = found.get("seq"), found.get("hash")
+        if not isinstance(seq, int) or isinstance(seq, bool) or not isinstance(hash_, str):
             raise AuditUnavailable  # somebody has been at it; nothing can follow from this
-        return found["seq"], found["hash"]
+        return seq, hash_
 
     async def append(self, entries: list[Entry]) -> int:
         """Write entries of one chain in order; how many stand before somebody else took a place."""
@@ -78,9 +80,9 @@ class MongoAuditStore:
             return await self._entries.find_one(query, {"_id": 1}) is not None
 
     async def chains(self) -> list[str]:
-        """The names of all chains, sorted."""
+        """The names of all chains, sorted. What is no name was not written by us, and is left to the verifier."""
         with _reached():
-            return sorted(await self._entries.distinct("chain"))
+            return sorted(name for name in await self._entries.distinct("chain") if isinstance(name, str))
 
     async def _stands(self, entry: Entry, name: ObjectId) -> bool:
         """Whether ours is in its place; False if another is. Raises AuditUnavailable if none is, or none is seen."""
@@ -95,5 +97,5 @@ class MongoAuditStore:
 def _reached() -> Iterator[None]:
     try:
         yield
-    except PyMongoError:
+    except (PyMongoError, BSONError):  # away, or it holds what no entry can
         raise AuditUnavailable from None

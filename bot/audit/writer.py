@@ -105,6 +105,10 @@ class AuditWriter:
 
 
 def _text(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_text(one) for one in value]
+    if isinstance(value, dict):
+        return {name: _text(one) for name, one in value.items()}
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
