@@ -101,7 +101,8 @@ class Gate:
 
 
 def _is_foreign(app: str | None, team: str | None, enterprise: str | None, installed: Installation) -> bool:
-    if installed.app is not None and app != installed.app:
+    # The signing secret is the app's own, so a payload that names no app is ours by its signature.
+    if None not in {app, installed.app} and app != installed.app:
         return True
     # An organization-wide payload names no team; then its organization must be ours.
     if team is None:

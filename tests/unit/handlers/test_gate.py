@@ -109,7 +109,6 @@ async def test_a_payload_of_ours_reaches_its_listener(house: House, payload: dic
     "foreign",
     [
         {"api_app_id": "A9"},
-        {"api_app_id": None},
         {"team_id": "T9", "team": {"id": "T9"}},
         {"team_id": None, "team": None},
     ],
