@@ -195,6 +195,8 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         workspace=workspace,
         deliveries=deliveries,
         audit=audit,
+        post=post,
+        tasks=tasks,
         external=settings.external_users,
         clock=clock,
     )

@@ -14,6 +14,9 @@ from slack_bolt.response import BoltResponse
 
 from bot.audit.writer import AuditWriter
 from bot.errors import AuditUnavailable
+from bot.tasks import Tasks
+from handlers import cards
+from handlers.message import Message
 from handlers.speaker import Kind, Speaker, source, speaker
 from handlers.workspace import Installation, Workspace
 from oauth import Clock
@@ -33,6 +36,13 @@ class Deliveries(Protocol):
         """Whether this delivery is seen for the first time."""
 
 
+class Answers(Protocol):
+    """Says something that only one person sees."""
+
+    async def answer(self, response_url: str, message: Message) -> bool:
+        """Whether Slack took it."""
+
+
 class Gate:
     """Both ways in lead through it, HTTP and Socket Mode."""
 
@@ -43,6 +53,8 @@ class Gate:
         workspace: Workspace,
         deliveries: Deliveries,
         audit: AuditWriter,
+        post: Answers,
+        tasks: Tasks,
         external: Literal["deny", "allow"],
         clock: Clock,
     ) -> None:
@@ -50,6 +62,8 @@ class Gate:
         self._workspace = workspace
         self._deliveries = deliveries
         self._audit = audit
+        self._post = post
+        self._tasks = tasks
         self._external = external
         self._clock = clock
         self._said_at: datetime | None = None
@@ -68,7 +82,7 @@ class Gate:
         if who is None or _is_own(payload, installed):
             return BoltResponse(status=200, body="")
         if who.external and self._external == "deny":
-            return await self._turn_away(who, found.kind)
+            return await self._turn_away(who)
         # Slack delivers an event again under the same id. A command or a click it delivers once, so the same bytes
         # under the same signature are a replay.
         claim = signature if signature and found.kind is not Kind.EVENT else found.claim
@@ -88,16 +102,13 @@ class Gate:
             with suppress(AuditUnavailable):  # it is refused whether the trail takes it or not
                 await self._audit.append("action.refused", "denied", reason=reason)
 
-    async def _turn_away(self, who: Speaker, kind: Kind) -> BoltResponse:
+    async def _turn_away(self, who: Speaker) -> BoltResponse:
         await self._audit.append(
             "action.refused", "denied", slack=who.slack, reason="external_user", request=_short(who.request)
         )
-        text = (
-            "Only members of this workspace can use the agent. Ask somebody who works here."
-            if kind is Kind.COMMAND
-            else ""
-        )
-        return BoltResponse(status=200, body={"response_type": "ephemeral", "text": text} if text else "")
+        if who.response_url:
+            self._tasks.spawn(self._post.answer(who.response_url, cards.note(_OUTSIDERS)), "turned away")
+        return BoltResponse(status=200, body="")
 
 
 def _is_foreign(app: str | None, team: str | None, enterprise: str | None, installed: Installation) -> bool:

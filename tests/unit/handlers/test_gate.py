@@ -13,8 +13,10 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import AuditUnavailable
+from bot.tasks import Tasks
 from handlers.gate import Gate
 from handlers.listening import bolt_app
+from handlers.message import Message
 from handlers.speaker import Speaker
 from handlers.workspace import Installation, Workspace
 from tests.conftest import HandClock
@@ -52,6 +54,8 @@ class House:
     def __init__(self, clock: HandClock, deliveries: Deliveries, *, external: Any = "deny") -> None:
         self.heard: list[Speaker] = []
         self.trail = Trail()
+        self.tasks = Tasks()
+        self.told: list[tuple[str, str]] = []
         self.workspace = Workspace(AsyncWebClient(token="xoxb-1"))
         self.workspace.installed = HERE
         bolt = bolt_app(AsyncWebClient(token="xoxb-1"), self.workspace)
@@ -61,9 +65,16 @@ class House:
             workspace=self.workspace,
             deliveries=deliveries,
             audit=self.trail,  # type: ignore[arg-type]
+            post=self,
+            tasks=self.tasks,
             external=external,
             clock=clock,
         )
+
+    async def answer(self, response_url: str, message: Message) -> bool:
+        """As Slack takes an answer."""
+        self.told.append((response_url, message.text))
+        return True
 
     async def admit(self, payload: Mapping[str, Any], signature: str | None = None) -> BoltResponse:
         """As the gate does, and wait for the listener, which Bolt starts after it has acked an event."""
@@ -164,6 +175,14 @@ async def test_t60_external_people_are_turned_away(house: House, payload: dict[s
     assert (await house.admit(theirs)).status == 200
     assert house.heard == []
     assert house.trail.entries == [("action.refused", "denied", "external_user")]
+
+
+async def test_t60_an_external_person_is_told_why(house: House) -> None:
+    """A plain sentence to that person alone, where Slack gives a way to say it."""
+    await house.admit({**CLICK, "user": {"id": "U0MALLORY", "team_id": "T9"}, "response_url": "https://hooks.example"})
+    ((url, said),) = house.told
+    assert url == "https://hooks.example"
+    assert "Only members of this workspace" in said
 
 
 async def test_t60_external_people_are_heard_where_they_are_allowed(clock: HandClock, deliveries: Deliveries) -> None:
