@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -149,6 +150,7 @@ class Checkpoints:
         """The lines from there on, and what follows the last line break: nothing, or a line that is being written."""
         try:
             with self._path.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH)  # nobody is in the middle of a line
                 file.seek(offset)
                 *whole, rest = file.read().split(b"\n")
         except FileNotFoundError:
@@ -164,10 +166,11 @@ class Checkpoints:
             return None
 
     def _append(self, line: str) -> None:
-        """One write at the end, whoever else writes there, and on disk before it counts. Raises OSError."""
+        """One write at the end, one writer at a time, and on disk before it counts. Raises OSError."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
+            fcntl.flock(file, fcntl.LOCK_EX)  # a line that another replica is writing would look torn; ends with close
             size = os.fstat(file).st_size
             torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"  # a full disk or a power cut; not this line too
             whole = (b"\n" if torn else b"") + line.encode() + b"\n"

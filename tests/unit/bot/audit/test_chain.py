@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.audit.chain import GENESIS, Bad, Entry, Walk, arguments_digest, digest, first_bad, linked
@@ -153,3 +156,57 @@ def test_arguments_cannot_be_guessed_from_their_digest() -> None:
     assert arguments_digest(values, b"k" * 32) == arguments_digest(dict(reversed(values.items())), b"k" * 32)
     assert arguments_digest(values, b"k" * 32) != arguments_digest(values, b"l" * 32)
     assert arguments_digest(values, b"k" * 32) != arguments_digest(values | {"amount": 6}, b"k" * 32)
+
+
+LEAVES = st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(max_size=8)
+VALUES = LEAVES | st.lists(LEAVES, max_size=3) | st.dictionaries(st.text(max_size=4), LEAVES, max_size=3)
+NAMES = ["type", "run", "approver", "scopes", "seq", "prev", "hash", "another"]
+
+
+@given(data=st.data())
+def test_t51_any_single_change_of_any_entry_is_found(data: st.DataObject) -> None:
+    """A field changed, added or taken away, anywhere, to anything: that entry is the first bad one."""
+    entries = chain(data.draw(st.integers(1, 6)))
+    at = data.draw(st.integers(0, len(entries) - 1))
+    name = data.draw(st.sampled_from(NAMES))
+    before = entries[at]
+    if name in before and data.draw(st.booleans()):
+        changed = {field: value for field, value in before.items() if field != name}
+    else:
+        changed = before | {name: data.draw(VALUES)}
+    assume(json.dumps(changed, sort_keys=True) != json.dumps(before, sort_keys=True))  # True is not 1
+    bad = first_bad([*entries[:at], changed, *entries[at + 1 :]])
+    assert bad is not None
+    assert (bad.chain, bad.seq) == ("T1", at + 1)
+
+
+@given(at=st.integers(0, 4), to=st.text(min_size=1) | st.none() | st.integers())
+def test_t51_an_entry_moved_into_another_chain_is_found(at: int, to: str | int | None) -> None:
+    """It belongs in neither of them: the place it left is missing, the one it came to is not its own."""
+    assume(to != "T1")
+    entries = chain(5)
+    entries[at] = entries[at] | {"chain": to}
+    bad = first_bad(sorted(entries, key=lambda entry: (str(entry["chain"]), entry["seq"])))
+    assert bad is not None
+    assert (bad.chain, bad.seq) in {("T1", at + 1), (str(to), 1)}
+
+
+@given(st.integers(1, 5), st.integers(0, 4), st.booleans())
+def test_t52_whatever_is_recomputed_before_a_checkpoint_disagrees_there(signed: int, at: int, cut: bool) -> None:
+    """From the altered entry on all hashes are made anew; the first signed place from there on tells."""
+    entries = chain(5)
+    forged = recomputed([*entries[:at], entries[at] | {"type": "forged"}, *entries[at + 1 :]])
+    heads = {"T1": {signed: entries[signed - 1]["hash"]}}
+    bad = first_bad(forged[: signed - 1] if cut else forged, heads)
+    if cut:
+        assert bad == Bad("T1", signed, "missing, though a signed checkpoint reaches further")
+    elif at < signed:
+        assert bad == Bad("T1", signed, "differs from its signed checkpoint")
+    else:
+        assert bad is None
+
+
+def test_an_arguments_digest_is_the_documented_one() -> None:
+    """HMAC-SHA-256 over the RFC 8785 form, as anybody with the key can make it again."""
+    wanted = hmac.new(b"k" * 32, b'{"a":"\xc3\xa9","b":[1,2.5,true,null]}', hashlib.sha256).hexdigest()
+    assert arguments_digest({"b": [1, 2.50, True, None], "a": "é"}, b"k" * 32) == wanted

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from bson.errors import InvalidBSON
 
 from bot import keyring
 from bot.audit.chain import Entry, first_bad
@@ -228,3 +229,20 @@ async def test_t67_an_entry_that_never_arrived_is_an_error(mongo_database: Datab
     store._entries.losing = False  # type: ignore[attr-defined]
     assert (await writer.append("two", "ok"))["seq"] == 2
     assert first_bad([one async for one in store.entries()]) is None
+
+
+class Garbled:
+    """A collection in which somebody left what the driver cannot read."""
+
+    async def find_one(self, *_: object, **__: object) -> object:
+        """Such as a time beyond all years."""
+        raise InvalidBSON("canary")
+
+
+async def test_t54_a_head_that_cannot_be_read_is_an_error(mongo_database: Database, clock: HandClock) -> None:
+    """Nothing follows from it, so nothing is done; and what the driver says of it goes nowhere."""
+    store = MongoAuditStore(mongo_database)
+    store._entries = Garbled()  # type: ignore[assignment]
+    with pytest.raises(AuditUnavailable) as caught:
+        await AuditWriter(store, AUDIT_KEY, clock).append("x", "ok")
+    assert "canary" not in str(caught.value)
