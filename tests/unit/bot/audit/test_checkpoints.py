@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -13,7 +14,9 @@ from joserfc.jwk import KeySet
 from bot import keyring
 from bot.audit.chain import GENESIS, first_bad, linked
 from bot.audit.checkpoints import Checkpoints
+from bot.audit.store import MongoAuditStore
 from bot.audit.writer import AuditWriter
+from bot.database import Database
 from tests.conftest import HandClock
 from tests.fakes.audit import MemoryAuditStore
 from tests.fakes.runner import AUDIT_KEY, person
@@ -239,3 +242,32 @@ async def test_a_file_that_cannot_be_written_is_an_error_and_no_checkpoint(trail
     trail.path.rmdir()
     await trail.checkpoints.sign()
     assert len(trail.lines) == 1
+
+
+MALFORMED: dict[str, Any] = {
+    "no place": {"chain": "A0"},
+    "a place that is no number": {"chain": "A0", "seq": "1", "hash": "x"},
+    "a place that is a truth": {"chain": "A0", "seq": True, "hash": "x"},
+    "no hash": {"chain": "A0", "seq": 1},
+    "a name that is a number": {"chain": 7, "seq": 1, "hash": "x"},
+    "no name": {"seq": 1, "hash": "x"},
+    "not ours": {"chain": "A0", "seq": 1, "hash": "x"},
+}
+
+
+@pytest.mark.parametrize("forged", MALFORMED.values(), ids=MALFORMED.keys())
+async def test_t51_nothing_in_one_chain_keeps_another_from_being_signed(
+    mongo_database: Database, clock: HandClock, tmp_path: Path, forged: dict[str, Any]
+) -> None:
+    """Whoever writes to the database can spoil a chain, and its entries are not signed; all others still are."""
+    store = MongoAuditStore(mongo_database)
+    replica = Checkpoints(tmp_path / "checkpoints.jsonl", AUDIT_KEY, store, clock)
+    await AuditWriter(store, AUDIT_KEY, clock).append("action.started", "ok", slack=ADA.slack)
+    await mongo_database["audit"].insert_one(dict(forged))
+    with structlog.testing.capture_logs() as logs:
+        await replica.sign()
+    assert {chain: sorted(of) for chain, of in replica.heads().items()} == {"T1": [1]}
+    told = [(one["event"], one["chain"]) for one in logs if one["event"] != "checkpoint"]
+    if forged.get("chain") == "A0":
+        assert told in ([("checkpoint_refused", "A0")], [("checkpoint_unreadable", "A0")])
+    assert first_bad([one async for one in store.entries()], replica.heads()) is not None
