@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,5 +89,5 @@ class ApprovalClicks:
         return None
 
     async def _go_on(self, decided: Approval) -> None:
-        await self.approvals.speak(decided)
-        await self.runner.resume(decided)
+        # Side by side: the buttons go at once, and a Slack that hangs keeps no execution waiting.
+        await asyncio.gather(self.approvals.speak(decided), self.runner.resume(decided))
