@@ -79,7 +79,6 @@ async def test_the_tour_of_the_readme(chromium: Browser, tmp_path: Path) -> None
         await form.locator('[data-action-id="order_id"]').fill("A-1001")
         await form.locator('[data-action-id="amount"]').fill("500")
         await form.locator('[data-action-id="reason"]').fill("Arrived too late")
-        await ada.picture("form")
         await form.get_by_role("button", name=re.compile("Run|Submit|Go on", re.IGNORECASE)).click()
         await expect(form).to_be_hidden()
         await ada.goes_to("D0ADA")
@@ -95,7 +94,6 @@ async def test_the_tour_of_the_readme(chromium: Browser, tmp_path: Path) -> None
         # 4. Account.
         await ada.types("/agent audit")
         await expect(page.get_by_text("refund_order").last).to_be_visible()
-        await ada.picture("audit")
 
         # 5. Be somebody else.
         await page.locator('[data-user="U0BOB"]').click()
