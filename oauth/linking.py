@@ -164,8 +164,8 @@ class Linking:
 
     async def _end_login(self, ticket: Ticket) -> None:
         """The grant of an earlier login through this link ends; its code is worth nothing from here on."""
-        changes = {"stage": Stage.RETURNED, "sealed_code": None, "browser_hash": None}
-        await self._store.advance(ticket, {Stage.PROVING}, changes, match={"sealed_grant": ticket.sealed_grant})
+        match = {"sealed_grant": ticket.sealed_grant}
+        await self._store.advance(ticket, {Stage.PROVING}, {"stage": Stage.RETURNED}, match=match)
         await self._revoker.end_grant(ticket)
 
     async def _point_to(self, live: Ticket, ticket: Ticket) -> Started:

@@ -52,11 +52,23 @@ async def test_t33_a_dump_holds_no_token(home: House) -> None:
 async def test_each_set_of_scopes_has_a_token_of_its_own(home: House) -> None:
     """A wider token is not used where a narrower one is enough, nor another audience's."""
     ada = await home.link()
-    tokens = [await token(home, ada, scopes) for scopes in (READ, REFUND, READ | REFUND)]
+    tokens = [await token(home, ada, scopes) for scopes in (READ | REFUND, READ, REFUND)]
     tokens.append(await home.rooms.broker.token(ada, READ, "https://other.example"))
     assert len({t.value for t in tokens}) == 4
     assert [await token(home, ada, t.scopes) for t in tokens[:3]] == tokens[:3]
     assert home.provider.refreshes == 4
+
+
+async def test_a_link_keeps_few_tokens_and_none_that_is_over(home: House) -> None:
+    """Twenty audiences leave sixteen tokens, the latest; what has ended goes with the next refresh."""
+    ada = await home.link()
+    for n in range(20):
+        await home.rooms.broker.token(ada, READ, f"https://api-{n}.example")
+    kept = [access.audience for access in home.store.kept_links[ADA.key].access]
+    assert kept == [f"https://api-{n}.example" for n in range(4, 20)]
+    home.clock.forward(hours=2)
+    await token(home, ada)
+    assert [access.audience for access in home.store.kept_links[ADA.key].access] == [AUDIENCE]
 
 
 @pytest.mark.parametrize(("lifetime", "margin"), [(3600.0, 30), (60.0, 15), (8.0, 2)])

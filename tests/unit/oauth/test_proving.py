@@ -237,6 +237,7 @@ async def test_t17_an_account_that_is_somebody_elses_is_refused_and_both_are_tol
         await home.rooms.linking.enter_code(BOB, str(returned.code))
     assert await home.rooms.links.principal(ADA) == first
     assert await home.rooms.links.principal(BOB) is None
+    assert [e.type for e in home.observer.recorded if e.slack == BOB] == ["link.started", "link.refused"]
     assert home.observer.entries()[-1] == ("link.refused", "denied", "identity_taken")
     assert (home.observer.told[-1].slack, home.observer.told[-1].other) == (BOB, ADA)
     assert home.provider.revoked == []
