@@ -7,12 +7,12 @@ from bot.config import Settings
 from bot.errors import ConfigurationError
 
 
-def settings_of_the_bot() -> Settings:
-    """The settings that `countersign run` has here. Raises ConfigurationError.
+def settings_of_the_bot(*, data_only: bool = False) -> Settings:
+    """The settings that `countersign run` has here, or those of its data alone. Raises ConfigurationError.
 
     A command makes neither a database nor a key: what it says of empty ones would be worth nothing.
     """
-    settings = config.load()
+    settings = config.load(data_only=data_only)
     logs.configure("warning", settings.log_format)
     if settings.embedded and not (settings.data_dir / "database").is_dir():
         raise ConfigurationError(

@@ -29,7 +29,7 @@ Step = Callable[[int], None]
 
 def verify() -> int:
     """Print one line about the whole trail; the exit code."""
-    line, code = asyncio.run(verdict(settings_of_the_bot()))
+    line, code = asyncio.run(verdict(settings_of_the_bot(data_only=True)))
     try:
         typer.echo(line)
     except BrokenPipeError:
@@ -41,7 +41,7 @@ def export(since: str | None, sub: str | None) -> None:
     """Print the entries, until there are no more or nobody reads on."""
     start = None if since is None else moment(since, datetime.now(UTC))
     try:
-        asyncio.run(_print(lines(settings_of_the_bot(), start, sub)))
+        asyncio.run(_print(lines(settings_of_the_bot(data_only=True), start, sub)))
         sys.stdout.flush()
     except BrokenPipeError:
         quiet()

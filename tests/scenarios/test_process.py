@@ -103,6 +103,13 @@ async def test_the_embedded_database_ends_with_the_bot(tmp_path: Path) -> None:
         await process.end(signal.SIGKILL)
         await process.start()
         assert "ada@example.com" in await town.types(ADA, "status")
+        # As the README says it: beside the running bot, with nothing but the place of its data.
+        verify = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "audit", "verify", cwd=Path.cwd(),
+            env={**_ENVIRONMENT, "DATA_DIR": str(tmp_path)}, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        said = (await asyncio.wait_for(verify.communicate(), 30))[0].decode()
+        assert (verify.returncode, said[:3]) == (0, "ok:"), said
 
 
 @pytest.mark.parametrize(

@@ -184,3 +184,11 @@ def test_the_process_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_pat
     settings = load()
     assert settings.port == 2
     assert settings.auth0_client_id == "client"
+
+
+def test_an_auditor_needs_the_database_and_the_key_of_the_trail() -> None:
+    """Commands that only read the trail ask for nothing of Slack's or the provider's, and still for its key."""
+    assert load({}, data_only=True).embedded
+    with pytest.raises(ConfigurationError) as caught:
+        load({"MONGODB_URI": "mongodb://127.0.0.1"}, data_only=True)
+    assert [line.partition(":")[0] for line in caught.value.problems] == ["AUDIT_KEY"]
