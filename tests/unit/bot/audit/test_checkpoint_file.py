@@ -8,6 +8,7 @@ import os
 import resource
 import stat
 import threading
+from functools import partial
 from pathlib import Path, PosixPath
 from typing import Any, ClassVar
 
@@ -17,7 +18,6 @@ import structlog
 from bot.audit.chain import GENESIS, linked
 from bot.audit.checkpoints import Checkpoints
 from bot.audit.writer import AuditWriter
-from bot.errors import AuditUnavailable
 from oauth import SlackUser
 from tests.conftest import HandClock
 from tests.fakes.audit import MemoryAuditStore
@@ -253,20 +253,9 @@ async def test_a_long_way_to_the_head_lets_others_go_on(house: House) -> None:
     assert turns >= 9
 
 
-async def test_a_store_that_is_away_ends_the_round(house: House) -> None:
-    """Nothing is signed, and the next round signs what this one could not."""
-    await house.write()
-    replica = house.replica()
-    house.store.away = True
-    with pytest.raises(AuditUnavailable):
-        await replica.sign()
-    house.store.away = False
-    await replica.sign()
-    assert house.count == 1
-
-
-async def test_a_line_that_is_being_written_is_waited_for(house: House) -> None:
-    """Whoever verifies meanwhile sees it whole: half of it would be taken for a forgery."""
+@pytest.mark.parametrize("what", ["heads", "append"])
+async def test_a_line_that_is_being_written_is_waited_for(house: House, what: str) -> None:
+    """Half of it would be taken for a forgery by whoever verifies, and for a torn line by whoever writes."""
     await house.write()
     replica = house.replica()
     await replica.sign()
@@ -274,11 +263,28 @@ async def test_a_line_that_is_being_written_is_waited_for(house: House) -> None:
     with house.path.open("r+b", buffering=0) as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.truncate(100)
-        reading = asyncio.create_task(asyncio.to_thread(replica.heads))
+        work = replica.heads if what == "heads" else partial(replica._append, "next")
+        other = asyncio.create_task(asyncio.to_thread(work))
         for _ in range(5000):
             await asyncio.sleep(0)
-            if reading.done():
+            if other.done():
                 break
         file.seek(0)
         file.write(line)
-    assert sorted((await reading)["T1"]) == [1]
+    await other
+    assert house.path.read_bytes() == line + (b"next\n" if what == "append" else b"")
+
+
+async def test_t52_the_furthest_head_counts_wherever_it_stands(house: House) -> None:
+    """Lines in another order do not bring an earlier head back for a forgery to follow from."""
+    replica = house.replica()
+    await house.write()
+    await replica.sign()
+    stood = house.store._entries["T1", 1]
+    await house.write()
+    await replica.sign()
+    house.path.write_bytes(b"".join(reversed(house.path.read_bytes().splitlines(keepends=True))))
+    house.store._entries["T1", 2] = linked({"chain": "T1", "type": "forged"}, seq=2, prev=stood["hash"])
+    replica = house.replica()
+    await replica.sign()
+    assert (house.count, replica.broken["T1"].seq) == (2, 2)

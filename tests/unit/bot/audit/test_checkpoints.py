@@ -17,6 +17,7 @@ from bot.audit.checkpoints import Checkpoints
 from bot.audit.store import MongoAuditStore
 from bot.audit.writer import AuditWriter
 from bot.database import Database
+from bot.errors import AuditUnavailable
 from tests.conftest import HandClock
 from tests.fakes.audit import MemoryAuditStore
 from tests.fakes.runner import AUDIT_KEY, person
@@ -240,6 +241,17 @@ async def test_a_file_that_cannot_be_written_is_an_error_and_no_checkpoint(trail
     with pytest.raises(OSError):
         await trail.checkpoints.sign()
     trail.path.rmdir()
+    await trail.checkpoints.sign()
+    assert len(trail.lines) == 1
+
+
+async def test_a_store_that_is_away_ends_the_round(trail: Trail) -> None:
+    """Nothing is signed, and the next round signs what this one could not."""
+    await trail.write("one")
+    trail.store.away = True
+    with pytest.raises(AuditUnavailable):
+        await trail.checkpoints.sign()
+    trail.store.away = False
     await trail.checkpoints.sign()
     assert len(trail.lines) == 1
 

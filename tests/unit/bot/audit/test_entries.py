@@ -11,10 +11,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.audit.chain import first_bad
+from bot.audit.chain import Entry, first_bad
 from bot.audit.store import MongoAuditStore
 from bot.audit.writer import AuditWriter
 from bot.database import Database
+from bot.errors import AuditUnavailable
 from oauth import Subject
 from tests.conftest import HandClock
 from tests.fakes.audit import MemoryAuditStore
@@ -90,3 +91,31 @@ async def test_a_digest_of_arguments_depends_on_their_values_alone(writer: Audit
     )
     changed = await writer.append("x", "ok", arguments={"a": 1, "b": {"c": 2, "d": 4}})
     assert one["arguments_digest"] == other["arguments_digest"] != changed["arguments_digest"]
+
+
+async def test_t51_a_head_that_is_no_entry_of_ours_is_not_gone_on_from(
+    mongo_database: Database, clock: HandClock
+) -> None:
+    """`true` counts as 1 in Python, and would lend its made-up hash to the next entry."""
+    await mongo_database["audit"].insert_one({"chain": "-", "seq": True, "hash": "x"})
+    with pytest.raises(AuditUnavailable):
+        await AuditWriter(MongoAuditStore(mongo_database), AUDIT_KEY, clock).append("x", "ok")
+    assert await mongo_database["audit"].count_documents({}) == 1
+
+
+async def test_t53_entries_of_one_process_queue_up(clock: HandClock) -> None:
+    """However many at once: they do not race each other until one of them has lost too often."""
+
+    class Far(MemoryAuditStore):
+        """Others get their turn while it is asked."""
+
+        async def append(self, entries: list[Entry]) -> int:
+            await asyncio.sleep(0)
+            return await super().append(entries)
+
+    store = Far()
+    writer = AuditWriter(store, AUDIT_KEY, clock)
+    await asyncio.gather(*(writer.append("x", "ok", run=str(n)) for n in range(100)))
+    entries = [one async for one in store.entries()]
+    assert [one["run"] for one in entries] == [str(n) for n in range(100)]
+    assert first_bad(entries) is None
