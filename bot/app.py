@@ -83,7 +83,12 @@ def identity_rooms(
         organization=settings.auth0_organization,
         proof=settings.link_proof,
     )
-    return build_identity(known, database=database, vault=vault(settings), observer=observer, clock=clock)
+    sealing = vault(settings)
+    try:
+        return build_identity(known, database=database, vault=sealing, observer=observer, clock=clock)
+    except ValueError:
+        hint = "AUTH0_CLIENT_KEY: is not a private key. Set it to one RSA or EC key, as JWK or PEM."
+        raise ConfigurationError([hint]) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,10 @@ class Bot:
         await self.runner.close()
         if cancelled:
             log.warning("work_cut_off", tasks=cancelled)
-        await self.checkpoints.sign()
+        try:
+            await self.checkpoints.sign()
+        except Exception as error:  # the next start signs what this one could not
+            log.error("checkpoint_failed", kind=type(error).__name__)
         await self.identity.close()
         await self.session.close()
 

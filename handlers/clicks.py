@@ -47,7 +47,9 @@ class Clicks:
         who: Speaker = context["speaker"]
 
         async def opened() -> Message | None:
-            if who.trigger and await self.post.open_view(who.trigger, modals.code_modal()):
+            signed_in = await self.linking.pending(who.slack)
+            account = (signed_in.email or signed_in.name or signed_in.sub) if signed_in else None
+            if who.trigger and await self.post.open_view(who.trigger, modals.code_modal(account)):
                 return None
             return cards.note("I could not open the window. Type the code instead: `/agent code XXXX-XXXX`.")
 

@@ -26,8 +26,11 @@ _SIZE = 150_000
 _STATE_KEYS = ("value", "selected_date", "selected_time", "selected_option")
 
 
-def code_modal() -> dict[str, Any]:
-    """Where the code from the page goes."""
+def code_modal(account: str | None = None) -> dict[str, Any]:
+    """Where the code from the page goes. `account` is who has signed in meanwhile: it may be somebody else."""
+    about = "After the login, the page shows a code. It ties the account to you."
+    if account is not None:
+        about = f"{code(account)} has signed in through your link. Go on only if that account is yours."
     return {
         "type": "modal",
         "callback_id": LINK_CODE,
@@ -35,7 +38,7 @@ def code_modal() -> dict[str, Any]:
         "submit": plain("Link"),
         "close": plain("Cancel"),
         "blocks": [
-            section("After the login, the page shows a code. It ties the account to you."),
+            section(about),
             {
                 "type": "input",
                 "block_id": CODE,

@@ -8,11 +8,13 @@ import structlog
 
 from bot.approvals.service import ApprovalService
 from handlers import cards
+from handlers.errors import words
 from handlers.message import Message
 from handlers.post import Post
 from handlers.requests import Requests
 from handlers.workspace import Workspace
 from oauth import LinkEvent, Principal, SlackUser
+from oauth.errors import LinkedElsewhere
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +42,8 @@ class Notices:
         elif event.type == "link.refused" and event.other is not None:
             await self._tell(event.slack, cards.identity_taken(for_holder=False))
             await self._tell(event.other, cards.identity_taken(for_holder=True))
+        elif event.type == "link.refused" and event.reason == LinkedElsewhere.code:
+            await self._tell(event.slack, cards.note(words(LinkedElsewhere())))
 
     async def _linked(self, event: LinkEvent, slack: SlackUser) -> None:
         if event.principal is None:

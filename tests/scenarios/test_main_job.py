@@ -298,3 +298,26 @@ async def test_t32_a_logout_at_the_provider_ends_the_link(town: Town) -> None:
     await town.sees(ADA, "(?i)sign|logged|link", after=before)
     assert "not linked" in await town.types(ADA, "status")
     assert town.tenant.families("ada") == []
+
+
+async def test_t13_whoever_is_to_prove_sees_whose_account_it_is(town: Town) -> None:
+    """Mallory signs in through Carol's link and asks her for the code's sake: the form names Mallory's account.
+
+    Guard: `pending` in code_wanted.
+    """
+    link = await town.link_of(CAROL)
+    await town.signs_in(link, "mallory")
+    await town.clicks(CAROL, await town.sees_control(CAROL, "link.enter_code"), "link.enter_code")
+    view = await town.slack.until(lambda: town.slack.view_for(CAROL))
+    assert "mallory@elsewhere.example" in words(view)
+    assert "not linked" in await town.types(CAROL, "status")
+
+
+async def test_t17_a_second_account_is_refused_and_said(town: Town) -> None:
+    """Ada is linked and signs in as Mallory, code and all: the first link stays, and she is told what to do."""
+    await town.links(ADA, "ada")
+    page = await town.signs_in(await town.link_of(ADA), "mallory")
+    code = re.search(r'id="code">([^<]+)<', page)
+    assert code is not None
+    assert "/agent unlink" in await town.types(ADA, f"code {code[1]}")
+    assert "ada@example.com" in await town.types(ADA, "status")

@@ -120,6 +120,7 @@ async def test_the_embedded_database_ends_with_the_bot(tmp_path: Path) -> None:
         ({"ACTIONS_FILE": "no-such.toml"}, ["ACTIONS_FILE"]),
         ({"MONGODB_URI": "nonsense"}, ["MONGODB_URI"]),
         ({"TOKEN_KEYS": "{}"}, ["TOKEN_KEYS"]),
+        ({"AUTH0_CLIENT_KEY": "nonsense"}, ["AUTH0_CLIENT_KEY"]),
     ],
 )
 async def test_wrong_settings_are_a_line_each(
