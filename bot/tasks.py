@@ -59,15 +59,21 @@ class Tasks:
         for task in self._running:
             if task.get_name().startswith("every:"):
                 task.cancel()
-        waiting = {task for task in self._running if task is not asyncio.current_task()}
-        if not waiting:
-            return 0
-        _, late = await asyncio.wait(waiting, timeout=seconds)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        # What runs may start more, such as the answer to a command, and that is awaited too.
+        while (waiting := self._others()) and (left := deadline - loop.time()) > 0:
+            await asyncio.wait(waiting, timeout=left)
+            await asyncio.sleep(0)  # those that are done take themselves out
+        late = self._others()
         for task in late:
             task.cancel()
         if late:
             await asyncio.wait(late, timeout=1.0)
         return len(late)
+
+    def _others(self) -> set[asyncio.Task[Any]]:
+        return {task for task in self._running if task is not asyncio.current_task()}
 
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._running.discard(task)

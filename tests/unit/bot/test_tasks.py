@@ -42,3 +42,24 @@ async def test_a_failure_is_logged_without_its_text() -> None:
         await tasks.drain(5)
     assert [(entry["event"], entry["kind"]) for entry in logs] == [("task_failed", "ValueError")]
     assert "canary" not in str(logs)
+
+
+async def test_what_running_work_starts_is_finished_too() -> None:
+    """An answer that is begun while the process ends is still given."""
+    tasks, release, answered = Tasks(), asyncio.Event(), []
+
+    async def answer() -> None:
+        for _ in range(20):  # turns of the loop, as a request to Slack takes some
+            await asyncio.sleep(0)
+        answered.append("answer")
+
+    async def work() -> None:
+        await release.wait()
+        tasks.spawn(answer(), "answer")
+
+    tasks.spawn(work(), "work")
+    draining = asyncio.create_task(tasks.drain())
+    await asyncio.sleep(0)
+    release.set()
+    assert await draining == 0
+    assert answered == ["answer"]
