@@ -46,6 +46,7 @@ async def callback(app: Any) -> AsyncIterator[str]:
 
     server = web.Application()
     server.router.add_get("/oauth/callback", here)
+    server.router.add_get("/favicon.ico", here)  # a browser asks for it whenever it likes, and a 404 is a complaint
     runner = web.AppRunner(server)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
