@@ -86,6 +86,7 @@ class SandboxTenant:
         self._logout.add_to(app)
         app.router.add_get("/.well-known/openid-configuration", self._discovery)
         app.router.add_get("/.well-known/jwks.json", self._jwks)
+        app.router.add_get("/favicon.ico", self._no_icon)
         return app
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -221,6 +222,10 @@ class SandboxTenant:
         if self._tenant.issuer_in_response:
             document["authorization_response_iss_parameter_supported"] = True
         return web.json_response(document, headers={"Cache-Control": "public, max-age=15"})
+
+    async def _no_icon(self, _: web.Request) -> web.Response:
+        """Browsers ask for one whenever they like; a 404 would be a complaint in their console."""
+        return web.Response(status=204)
 
     async def _jwks(self, _: web.Request) -> web.Response:
         return web.json_response(self.state.signer.published(), headers={"Cache-Control": "public, max-age=15"})
