@@ -93,6 +93,7 @@ async def surroundings(data: Path, ports: Sequence[int] | None = None) -> AsyncI
             scopes=SCOPES,
             redirect_uris=(f"{public_url}/oauth/callback",),
             backchannel_logout_uri=f"{public_url}/oauth/backchannel-logout",
+            reuse_interval_seconds=60,  # as the README says: a crash in mid-refresh then costs nobody their link
         )
         stack.push_async_callback(slack.stop)
         await _started(slack.start(HOST, slack_port), slack_port)

@@ -70,7 +70,8 @@ async def town_of(
 async def test_t74_a_click_survives_a_kill(tmp_path: Path, database_settings: dict[str, str]) -> None:
     """Killed right after the ack of a click, and started again: the verdict is carried out, once.
 
-    Guard: the verdict is stored before the ack, and the sweep of the next start picks it up.
+    Guard: the verdict is stored before the ack, and the sweep of the next start picks it up. The link survives also
+    where the kill fell between the provider's answer and our save: the overlap takes the former token once more.
     """
     async with surroundings(tmp_path) as around, town_of(around, database_settings, tmp_path) as (town, process):
         await town.links(ADA, "ada")
