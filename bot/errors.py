@@ -5,9 +5,7 @@ CountersignError
 ├── AuditUnavailable
 ├── ActionError
 │   ├── ActionUnknown
-│   ├── ArgumentsInvalid
-│   ├── ActionRefused
-│   └── CallFailed
+│   └── ArgumentsInvalid
 └── ApprovalError
     ├── ApprovalUnknown
     ├── NotYours
@@ -72,27 +70,6 @@ class ArgumentsInvalid(ActionError):
         self.problems = dict(problems)
         self.missing = missing
         super().__init__(", ".join([*problems, *missing]))
-
-
-class ActionRefused(ActionError):
-    """The person may not run it now; `reason` is a stable word."""
-
-    code = "action_refused"
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
-
-
-class CallFailed(ActionError):
-    """The call did not end well; `unknown` says that it may have taken effect."""
-
-    code = "call_failed"
-
-    def __init__(self, reason: str, *, unknown: bool = False) -> None:
-        self.reason = reason
-        self.unknown = unknown
-        super().__init__(reason)
 
 
 class ApprovalError(CountersignError):

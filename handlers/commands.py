@@ -79,7 +79,7 @@ class Commands:
         """Who you are here."""
         principal = await self.links.principal(who.slack)
         waiting = len(await self.approvals.open_of(who.slack)) if principal else 0
-        return cards.status_card(principal, waiting=waiting, team_name=self._team(who))
+        return cards.status_card(principal, waiting=waiting, team_name=self.workspace.name(who.slack))
 
     async def link(self, who: Speaker, _: str) -> Message:
         """Always a new login link."""
@@ -140,6 +140,3 @@ class Commands:
     async def help(self, who: Speaker, _: str) -> Message:
         """Every word."""
         return cards.help_card(model=False)
-
-    def _team(self, who: Speaker) -> str:
-        return self.workspace.installed.team_name if self.workspace.installed else who.slack.team

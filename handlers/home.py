@@ -43,10 +43,9 @@ class Home:
             self.tasks.spawn(self._publish(context["speaker"]), "home")
 
     async def _publish(self, who: Speaker) -> None:
-        team = self.workspace.installed.team_name if self.workspace.installed else who.slack.team
         principal = await self.links.principal(who.slack)
         waiting = await self.approvals.open_of(who.slack) if principal else []
-        parts = [cards.status_card(principal, waiting=len(waiting), team_name=team)]
+        parts = [cards.status_card(principal, waiting=len(waiting), team_name=self.workspace.name(who.slack))]
         if waiting:
             parts.append(cards.approvals_list(waiting))
         parts.append(cards.audit_list(await self.audit.of_person(who.slack.workspace, who.slack.user, _ENTRIES)))

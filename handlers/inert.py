@@ -34,8 +34,3 @@ def escaped(text: str) -> str:
     safe = inert(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # A word joiner between a marker and its text keeps Slack from taking it for formatting.
     return "".join(f"{letter}\u2060" if letter in "*_~`@#:" else letter for letter in safe)
-
-
-def pieces(text: str, most: int) -> list[str]:
-    """`text` cut into pieces of at most `most` characters; joined they are the whole."""
-    return [text[at : at + most] for at in range(0, len(text), most)] or [""]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 
 from handlers import cards
+from handlers.blocks import moment
 from handlers.message import Message
 from handlers.people import NoPerson, People
 from handlers.post import Post
@@ -37,7 +37,7 @@ class Invitations:
         except NoPerson:
             return cards.note("Only people whose Slack account is active can be linked.")
         started = await self.linking.start(who.slack, profile, waiting=waiting, fresh=fresh)
-        until = _time(started.expires_at)
+        until = moment(started.expires_at)
         after = " Once you are linked, I go on with what you asked." if waiting else ""
         if started.url is None:
             return cards.note(
@@ -55,7 +55,3 @@ class Invitations:
             )
         start = "I sent" if fresh else "You are not linked yet. I sent"
         return cards.note(f"{start} you a login link in our direct messages, valid until {until}.{after}")
-
-
-def _time(at: datetime) -> str:
-    return f"<!date^{int(at.timestamp())}^{{time}}|{at:%H:%M} UTC>"

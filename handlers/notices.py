@@ -48,8 +48,7 @@ class Notices:
     async def _linked(self, event: LinkEvent, slack: SlackUser) -> None:
         if event.principal is None:
             return
-        team = self.workspace.installed.team_name if self.workspace.installed else slack.team
-        await self._tell(slack, cards.linked_receipt(event.principal, team))
+        await self._tell(slack, cards.linked_receipt(event.principal, self.workspace.name(slack)))
         if event.waiting is not None:
             said = await self.requests.go_on(event.principal, event.waiting)
             if said is not None:

@@ -32,7 +32,7 @@ class People:
 
         Raises NoPerson.
         """
-        team = self.workspace.installed.team_name if self.workspace.installed else who.slack.team
+        team = self.workspace.name(who.slack)
         plain = SlackProfile(team, who.name or who.slack.user)
         try:
             answer: Any = (await self.web.users_info(user=who.slack.user)).data

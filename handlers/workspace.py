@@ -48,6 +48,10 @@ class Workspace:
         self._app = app
         self.installed: Installation | None = None
 
+    def name(self, slack: SlackUser) -> str:
+        """The workspace's name, or the id by which the person's payload calls it."""
+        return self.installed.team_name if self.installed else slack.team
+
     async def learn(self) -> None:
         """Ask Slack who we are (auth.test, bots.info), unless that is known.
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.inert import escaped, inert, pieces
+from handlers.inert import escaped, inert
 
 MARK = re.compile(r"⟨U\+([0-9A-F]{4,6})⟩")
 
@@ -78,12 +78,3 @@ def test_escaped_text_has_no_markup(text: str) -> None:
 def test_escaped_text_says_the_same() -> None:
     """A mention is shown as the text that it is."""
     assert escaped("<!channel> & <@U1>").replace("\u2060", "") == "&lt;!channel&gt; &amp; &lt;@U1&gt;"
-
-
-@given(st.text(max_size=300), st.integers(1, 50))
-def test_pieces_are_the_whole(text: str, most: int) -> None:
-    """Joined they are the text, none is longer than asked, and there is always one."""
-    found = pieces(text, most)
-    assert "".join(found) == text
-    assert all(len(piece) <= most for piece in found)
-    assert found
