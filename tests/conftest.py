@@ -1,15 +1,17 @@
-"""What every test may ask for: a real database server, an empty database, a clock set by hand."""
+"""What every test may ask for: a real database server, an empty database, a clock set by hand, a browser."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser, async_playwright
 
 from bot.database import Database, EmbeddedServer, connect
 
@@ -66,3 +68,26 @@ def clock() -> HandClock:
 def fresh_id() -> Callable[[], str]:
     """Ids that do not repeat within a test run."""
     return lambda: secrets.token_hex(8)
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser of this test alone; the machine must have one, playwright's own download is not used."""
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip("no chromium on this machine: with Debian, apt-get install chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=found, args=list(QUIET))
+        yield browser
+        await browser.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from bot.sandbox import icon
 from oauth import Clock, utc_now
 
 from .api import Api
@@ -36,6 +37,7 @@ class SampleApi:
         app = web.Application(client_max_size=_BODY_LIMIT)
         Api(self._books, self._guard, self._clock).add_to(app)
         Page(self._books).add_to(app)
+        icon.add_to(app)
         return app
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:

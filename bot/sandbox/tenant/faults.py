@@ -35,14 +35,15 @@ class Fault:
 
 @dataclass(slots=True)
 class Hold:
-    """Requests to an endpoint wait here, before anything is done, until `release`."""
+    """Requests to an endpoint wait here until `release`: before anything is done, or with their answer ready."""
 
     endpoint: Endpoint
+    answered: bool = False
     arrived: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     _open: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def arrival(self) -> None:
-        """Wait until one more request has come."""
+        """Wait until one more request, or answer, has come."""
         await self.arrived.acquire()
 
     def release(self) -> None:
@@ -66,10 +67,24 @@ class Faults:
     async def middleware(
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """Carry out the first fault that fits."""
+        """Hold what is to be held, and carry out the first fault that fits."""
         endpoint = PATHS.get(request.path)
-        for hold in [one for one in self.holds if one.endpoint == endpoint]:
-            await hold.wait()
+        holds = [one for one in self.holds if one.endpoint == endpoint]
+        for hold in holds:
+            if not hold.answered:
+                await hold.wait()
+        response = await self._answer(endpoint, request, handler)
+        for hold in holds:
+            if hold.answered:
+                await hold.wait()
+        return response
+
+    async def _answer(
+        self,
+        endpoint: Endpoint | None,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
         fault = next((one for one in self.waiting if one.endpoint == endpoint), None)
         if fault is None:
             return await handler(request)

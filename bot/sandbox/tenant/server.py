@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from bot.sandbox import icon
 from oauth import Clock, utc_now
 
 from .authorize import MFA
@@ -86,7 +87,7 @@ class SandboxTenant:
         self._logout.add_to(app)
         app.router.add_get("/.well-known/openid-configuration", self._discovery)
         app.router.add_get("/.well-known/jwks.json", self._jwks)
-        app.router.add_get("/favicon.ico", self._no_icon)
+        icon.add_to(app)
         return app
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -182,9 +183,9 @@ class SandboxTenant:
         """Let the next requests to an endpoint go wrong; with `lost` they are carried out but not answered."""
         self._faults.waiting.append(Fault(endpoint, status, times, retry_after, error, lost))
 
-    def hold(self, endpoint: Endpoint) -> Hold:
-        """Let requests to an endpoint wait until the hold is released."""
-        found = Hold(endpoint)
+    def hold(self, endpoint: Endpoint, *, answered: bool = False) -> Hold:
+        """Let requests to an endpoint wait until the hold is released; with `answered`, once they are carried out."""
+        found = Hold(endpoint, answered)
         self._faults.holds.append(found)
         return found
 
@@ -222,10 +223,6 @@ class SandboxTenant:
         if self._tenant.issuer_in_response:
             document["authorization_response_iss_parameter_supported"] = True
         return web.json_response(document, headers={"Cache-Control": "public, max-age=15"})
-
-    async def _no_icon(self, _: web.Request) -> web.Response:
-        """Browsers ask for one whenever they like; a 404 would be a complaint in their console."""
-        return web.Response(status=204)
 
     async def _jwks(self, _: web.Request) -> web.Response:
         return web.json_response(self.state.signer.published(), headers={"Cache-Control": "public, max-age=15"})

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser
 
 from bot.actions.file import load
 from bot.actions.http import Http
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ACTIONS = Path(__file__).parents[5] / "bot" / "sandbox" / "actions.toml"
 
 
@@ -61,23 +58,19 @@ async def test_only_the_pages_own_files_are_served(shop: Any) -> None:
                 assert answer.status == status
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
-async def test_a_new_call_appears_by_itself(call: Any, issuer: Any, shop: Any) -> None:
+async def test_a_new_call_appears_by_itself(chromium: Browser, call: Any, issuer: Any, shop: Any) -> None:
     """In a real browser at 320 pixels, without a reload, a complaint, or anything to scroll sideways."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        page = await browser.new_page(viewport={"width": 320, "height": 640})
-        complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text))
-        await page.goto(shop.url)
-        await page.evaluate("window.same = true")
-        assert await page.get_by_text("Nobody has called yet.").count() == 1
-        await call("GET", "/orders/A-1002", issuer.token(sub="auth0|carol"))
-        await page.get_by_text("auth0|carol").wait_for(timeout=10_000)
-        assert await page.evaluate("window.same")
-        assert await page.evaluate("document.documentElement.scrollWidth") <= 320
-        assert complaints == []
-        await browser.close()
+    page = await chromium.new_page(viewport={"width": 320, "height": 640})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text))
+    await page.goto(shop.url)
+    await page.evaluate("window.same = true")
+    assert await page.get_by_text("Nobody has called yet.").count() == 1
+    await call("GET", "/orders/A-1002", issuer.token(sub="auth0|carol"))
+    await page.get_by_text("auth0|carol").wait_for(timeout=10_000)
+    assert await page.evaluate("window.same")
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert complaints == []
 
 
 async def test_the_demos_actions_are_accepted_and_reach_the_shop(shop: Any) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser, Page, async_playwright
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+from playwright.async_api import Browser, Page
 
 _CONTRAST = """() => {
   const light = c => { const v = c.map(x => { x /= 255; return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4 });
@@ -26,15 +22,6 @@ _CONTRAST = """() => {
     if ((a + .05) / (b + .05) < 4.5) poor.push(e.textContent.trim());
   }
   return poor }"""
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    """A browser of this test alone."""
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture
