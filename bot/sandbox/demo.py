@@ -67,11 +67,14 @@ class Surroundings:
 
 
 @asynccontextmanager
-async def surroundings(data: Path, ports: Sequence[int] | None = None) -> AsyncIterator[Surroundings]:
+async def surroundings(
+    data: Path, ports: Sequence[int] | None = None, *, overlap: int = 60
+) -> AsyncIterator[Surroundings]:
     """Slack, the tenant and the shop while they run, on free ports where none are given. Raises ConfigurationError.
 
     `ports` are those of workspace, bot, tenant and shop. The tenant's address is part of everybody's identity, so
-    a start on other ports meets nobody linked.
+    a start on other ports meets nobody linked. `overlap`, in seconds, is how long the tenant takes a rotated refresh
+    token once more: a crash in mid-refresh then costs nobody their link.
     """
     slack_port, bot_port, tenant_port, shop_port = ports or free_ports(4)
     public_url = f"http://{HOST}:{bot_port}"
@@ -93,7 +96,7 @@ async def surroundings(data: Path, ports: Sequence[int] | None = None) -> AsyncI
             scopes=SCOPES,
             redirect_uris=(f"{public_url}/oauth/callback",),
             backchannel_logout_uri=f"{public_url}/oauth/backchannel-logout",
-            reuse_interval_seconds=60,  # as the README says: a crash in mid-refresh then costs nobody their link
+            reuse_interval_seconds=overlap,
         )
         stack.push_async_callback(slack.stop)
         await _started(slack.start(HOST, slack_port), slack_port)

@@ -70,8 +70,7 @@ async def town_of(
 async def test_t74_a_click_survives_a_kill(tmp_path: Path, database_settings: dict[str, str]) -> None:
     """Killed right after the ack of a click, and started again: the verdict is carried out, once.
 
-    Guard: the verdict is stored before the ack, and the sweep of the next start picks it up. The link survives also
-    where the kill fell between the provider's answer and our save: the overlap takes the former token once more.
+    Guard: the verdict is stored before the ack, and the sweep of the next start picks it up.
     """
     async with surroundings(tmp_path) as around, town_of(around, database_settings, tmp_path) as (town, process):
         await town.links(ADA, "ada")
@@ -86,6 +85,57 @@ async def test_t74_a_click_survives_a_kill(tmp_path: Path, database_settings: di
         audit = await town.types(ADA, "audit")
         assert "approved" in audit.lower()
         assert "ada@example.com" in await town.types(ADA, "status")
+
+
+async def killed_in_mid_refresh(town: Town, process: Process) -> str:
+    """Ada approves; the bot is killed when the tenant has rotated her token and before the answer comes.
+
+    Gives the ts of her card.
+    """
+    await town.links(ADA, "ada")
+    await town.types(ADA, "run refund_order order_id=A-1001 amount=500")
+    card = await town.sees_control(ADA, "approval.approve")
+    rotated = town.tenant.hold("token", answered=True)
+    await town.clicks(ADA, card, "approval.approve")
+    await rotated.arrival()
+    await process.end(signal.SIGKILL)
+    rotated.release()
+    await process.start()
+    return str(card["ts"])
+
+
+async def test_t37_a_kill_in_mid_refresh_is_survived_within_the_overlap(
+    tmp_path: Path, database_settings: dict[str, str]
+) -> None:
+    """The former token is used once more, the link lives, and the approved refund is carried out once.
+
+    Guard: the former token stays in the link until the next one is saved.
+    """
+    async with surroundings(tmp_path) as around, town_of(around, database_settings, tmp_path) as (town, process):
+        card = await killed_in_mid_refresh(town, process)
+        await town.sees(ADA, "(?i)is done", after=card, within=45)
+        assert town.tenant.refresh_calls == 2
+        assert [c.status for c in town.calls("auth0|ada")] == [200]
+        assert "ada@example.com" in await town.types(ADA, "status")
+
+
+async def test_t37_without_an_overlap_the_person_is_asked_to_link_again(
+    tmp_path: Path, database_settings: dict[str, str]
+) -> None:
+    """The provider ends the grant, so the link ends, nothing is done, and one message says how to go on.
+
+    Guard: `_bury`, which ends the link; without it the dead token would be tried for ever.
+    """
+    async with (
+        surroundings(tmp_path, overlap=0) as around,
+        town_of(around, database_settings, tmp_path) as (town, process),
+    ):
+        card = await killed_in_mid_refresh(town, process)
+        await town.sees(ADA, "/agent link", after=card, within=45)
+        await town.sees(ADA, "(?i)nothing was done", after=card, within=45)
+        assert town.calls() == []
+        assert town.tenant.refresh_calls == 2
+        assert "not linked" in await town.types(ADA, "status")
 
 
 async def test_t76_sigterm_finishes_what_was_acknowledged(tmp_path: Path, database_settings: dict[str, str]) -> None:
