@@ -36,6 +36,7 @@ from oauth.refreshing import Refresher
 from oauth.resealing import Resealed, Resealer
 from oauth.routes import Pages
 from oauth.shelf import Shelf
+from oauth.site import Site
 from oauth.store import MongoLinkStore
 from oauth.vault import Vault
 from oauth.verify import Expected, Verifier
@@ -181,5 +182,5 @@ def build(
         clock=clock,
     )
     broker = Broker(store=store, shelf=shelf, refresher=refresher, observer=observer)
-    pages = Pages(linking, links, verifier, settings.public_url, settings.issuer)
+    pages = Pages(linking, links, verifier, Site(settings.public_url, settings.issuer))
     return IdentityRooms(linking, links, broker, provider, pages, store, Resealer(store, vault))

@@ -95,7 +95,7 @@ async def test_t55_every_page_is_guarded(site: Site) -> None:
 
 
 async def test_t55_the_pages_need_nothing_inline(site: Site) -> None:
-    """No script, no style attribute, nothing from elsewhere: what the policy forbids is not there."""
+    """No inline script, no style attribute, nothing from elsewhere: what the policy forbids is not there."""
     browser, secret = site.browser(), await site.home.start()
     texts = [await (await browser.send("GET", f"/link/{secret}")).text()]
     await browser.go_on(secret)
@@ -103,15 +103,30 @@ async def test_t55_the_pages_need_nothing_inline(site: Site) -> None:
     texts.append(await (await browser.send("GET", "/link/unknown")).text())
     for text in texts:
         page = Page(text)
-        assert not page.all("script")
+        assert {script["src"] for script in page.all("script")} <= {"/link-pages/leave.js"}
         assert not page.all("style")
         assert not [1 for _, attrs in page.elements if "style" in attrs or any(a.startswith("on") for a in attrs)]
         assert [link["href"] for link in page.all("link")] == ["/link-pages/mark.svg", "/link-pages/style.css"]
-    for name, kind in (("style.css", "text/css"), ("mark.svg", "image/svg+xml")):
+    kinds = {"style.css": "text/css", "mark.svg": "image/svg+xml", "leave.js": "text/javascript"}
+    for name, kind in kinds.items():
         answer = await browser.send("GET", f"/link-pages/{name}")
         assert (answer.status, answer.content_type) == (200, kind)
     for name in ("link.html", "..%2Froutes.py", "%2e%2e/routes.py", "stylexcss"):
         assert (await browser.send("GET", f"/link-pages/{name}")).status == 404
+
+
+async def test_t55_the_page_loads_again_without_its_link(site: Site) -> None:
+    """The link leaves the address bar, and reloading still shows the page of the link looked at last (guard: the
+    script of link.html, and the cookie of `Site.visit`)."""
+    browser, secret = site.browser(), await site.home.start()
+    shown = Page(await (await browser.send("GET", f"/link/{secret}")).text())
+    assert [script["data-to"] for script in shown.all("script")] == ["/link"]
+    again = await browser.send("GET", "/link")
+    page = Page(await again.text())
+    assert again.status == 200
+    assert [form["action"] for form in page.all("form")] == [f"/link/{secret}"]
+    assert (await browser.send("POST", f"/link/{secret}", data={"csrf": page.csrf})).status == 303
+    assert (await site.browser().send("GET", "/link")).status == 410
 
 
 async def test_cookies_are_bound_to_the_host(site: Site) -> None:
@@ -119,7 +134,7 @@ async def test_cookies_are_bound_to_the_host(site: Site) -> None:
     browser, secret = site.browser(), await site.home.start()
     shown = await browser.send("GET", f"/link/{secret}")
     went_on = await browser.go_on(secret)
-    for line in (cookie_lines(shown)[VISIT], cookie_lines(went_on)[LOGIN]):
+    for line in (*cookie_lines(shown).values(), cookie_lines(went_on)[LOGIN]):
         assert {"secure", "httponly", "samesite=lax", "path=/"} <= {part.strip() for part in line.split(";")}
         assert "domain" not in line
 

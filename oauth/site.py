@@ -1,0 +1,193 @@
+"""What every page shares: its guard, its cookies, its forms, and the words for what is refused."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import jinja2
+import structlog
+from aiohttp import web
+from markupsafe import Markup, escape
+from yarl import URL
+
+from oauth.errors import IdentityError, LoginRefused, RequestForged, StoreUnavailable, TicketUnknown, TokenInvalid
+from oauth.words import words_for
+
+log = structlog.get_logger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Form = Mapping[str, object]
+PAGES = Path(__file__).parent / "pages"
+_COOKIE_SECONDS = 1200
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Renders pages and guards them. `public_url` is the only source of our own address."""
+
+    public_url: str
+    issuer: str
+
+    def page(self, name: str, status: int = 200, **values: object) -> web.Response:
+        """A page from its template."""
+        text = _templates().get_template(name).render(base=urlsplit(self.public_url).path.rstrip("/"), **values)
+        return self.guarded(web.Response(text=text, content_type="text/html", status=status))
+
+    def go_to(self, address: str) -> web.Response:
+        """On to an address of ours or of the provider's, as it is written: aiohttp's own redirect rewrites `%2F`."""
+        return self.guarded(web.Response(status=303, headers={"Location": str(URL(address, encoded=True))}))
+
+    def page_of(self, handler: Handler) -> Handler:
+        """A handler whose every failure is a page with a way onward."""
+
+        @functools.wraps(handler)
+        async def page(request: web.Request) -> web.StreamResponse:
+            try:
+                return await handler(request)
+            except IdentityError as error:
+                return self.refused(error)
+            except web.HTTPException:
+                raise
+            except Exception as error:  # the audit trail may be away; no text of it may reach a browser
+                log.error("page_failed", page=handler.__name__, kind=type(error).__name__)
+                return self.refused(StoreUnavailable())
+
+        return page
+
+    def refused(self, error: IdentityError) -> web.Response:
+        """The page for an error."""
+        words = words_for(error)
+        detail = error.error if isinstance(error, LoginRefused) else ""
+        if isinstance(error, TokenInvalid):
+            detail = error.claim
+        code = f"{error.code}: {detail}" if detail else error.code
+        return self.page("refused.html", words.status, words=words, code=code)
+
+    def guarded(self, response: web.Response) -> web.Response:
+        """The response with the headers that each of ours has."""
+        # A form's target is checked after each redirect too (CSP Level 3, form-action), and where the provider
+        # redirects to is its own affair, so its scheme is as narrow as this can be.
+        policy = (
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; "
+            f"form-action 'self' {urlsplit(self.issuer).scheme}:; frame-ancestors 'none'"
+        )
+        response.headers.update(
+            {
+                "Content-Security-Policy": policy,
+                "X-Content-Type-Options": "nosniff",
+                "X-Frame-Options": "DENY",
+                "Referrer-Policy": "no-referrer",
+                "Cache-Control": "no-store",
+            }
+        )
+        if self.secure:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        return response
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach us by https."""
+        return self.public_url.startswith("https://")
+
+    # Cookies of their own for a visit, since looking at a link page must not disturb a login that is under way in the
+    # next tab.
+
+    @property
+    def _login_cookie(self) -> str:
+        return "__Host-countersign" if self.secure else "countersign"
+
+    @property
+    def _visit_cookie(self) -> str:
+        return f"{self._login_cookie}-visit"
+
+    @property
+    def _ticket_cookie(self) -> str:
+        return f"{self._login_cookie}-link"
+
+    def visit(self, response: web.Response, visit: str, ticket: str | None = None) -> web.Response:
+        """Remember a visit, so that a form with `csrf(visit, …)` is known as ours; and which link it is about.
+
+        The page's script takes the link out of the address bar, and so out of history and over-the-shoulder reach;
+        with the cookie the page can be loaded again.
+        """
+        self._set_cookie(response, self._visit_cookie, visit)
+        if ticket is not None:
+            self._set_cookie(response, self._ticket_cookie, ticket)
+        return response
+
+    def visited(self, request: web.Request) -> str:
+        """The link whose page was looked at last in this browser. Raises TicketUnknown."""
+        ticket = request.cookies.get(self._ticket_cookie)
+        if not ticket:
+            raise TicketUnknown
+        return ticket
+
+    def browser(self, request: web.Request) -> str | None:
+        """The secret of the browser that began a login."""
+        return request.cookies.get(self._login_cookie)
+
+    def begin(self, response: web.Response, browser: str) -> web.Response:
+        """This browser owns the login from here on."""
+        self._set_cookie(response, self._login_cookie, browser)
+        return response
+
+    def end(self, response: web.Response) -> web.Response:
+        """The login is over."""
+        response.del_cookie(self._login_cookie, path="/", secure=self.secure, httponly=True, samesite="Lax")
+        return response
+
+    def own_form(self, request: web.Request, about: str, form: Form) -> None:
+        """Raises RequestForged unless the form was sent from our page about this, in the browser that has it."""
+        origin = request.headers.get("Origin")
+        # Under `no-referrer` browsers send "null" even from our own page, so that proves nothing either way.
+        if origin not in {None, "null", _origin(self.public_url)}:
+            raise RequestForged
+        if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+            raise RequestForged
+        visit, sent = request.cookies.get(self._visit_cookie), form.get("csrf")
+        if not visit or not isinstance(sent, str):
+            raise RequestForged
+        if not hmac.compare_digest(sent.encode(errors="replace"), csrf(visit, about).encode()):
+            raise RequestForged
+
+    def _set_cookie(self, response: web.StreamResponse, name: str, value: str) -> None:
+        # Lax and not Strict: the provider's redirect back is a navigation from another site.
+        response.set_cookie(
+            name, value, max_age=_COOKIE_SECONDS, path="/", httponly=True, secure=self.secure, samesite="Lax"
+        )
+
+
+async def form_of(request: web.Request) -> Form:
+    """The fields of a form. Raises RequestForged where the body is none."""
+    try:
+        return await request.post()
+    except (ValueError, LookupError):
+        raise RequestForged from None
+
+
+def csrf(visit: str, about: str) -> str:
+    """Bound to this visit's cookie and to what the form is about; both are random, so a hash is enough."""
+    return hmac.new(visit.encode(errors="replace"), about.encode(errors="replace"), hashlib.sha256).hexdigest()
+
+
+def _origin(url: str) -> str:
+    return "{0.scheme}://{0.netloc}".format(urlsplit(url))
+
+
+@functools.cache
+def _templates() -> jinja2.Environment:
+    found = jinja2.Environment(loader=jinja2.FileSystemLoader(PAGES), autoescape=True, undefined=jinja2.StrictUndefined)
+    found.filters["commands"] = _commands
+    return found
+
+
+def _commands(step: str) -> Markup:
+    """A step with what is to be typed between backticks; everything else stays inert."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(step))))  # noqa: S704 - escaped before
