@@ -18,7 +18,7 @@ from oauth.verify import Verifier
 log = structlog.get_logger(__name__)
 
 _LONGEST_FIELD = 4096
-_ASSETS = r"style\.css|mark\.svg|leave\.js"
+_ASSETS = {"style.css": "text/css", "mark.svg": "image/svg+xml", "leave.js": "text/javascript"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Pages:
         app.router.add_post("/link/{ticket}", page_of(self.go_on))
         app.router.add_get("/oauth/callback", page_of(self.come_back))
         app.router.add_post("/oauth/backchannel-logout", self.log_out)
-        app.router.add_get(f"/link-pages/{{name:{_ASSETS}}}", self.asset)
+        app.router.add_get("/link-pages/{name}", self.asset)
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """`GET /link/{ticket}`: whom it is for and what it allows. Changes nothing, however often it is fetched."""
@@ -112,5 +112,8 @@ class Pages:
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
         """The pages' style sheet, their mark, and the script that takes the link out of the address bar."""
+        name = request.match_info["name"]
+        if name not in _ASSETS:
+            raise web.HTTPNotFound
         headers = {"Cache-Control": "public, max-age=300", "X-Content-Type-Options": "nosniff"}
-        return web.FileResponse(PAGES / request.match_info["name"], headers=headers)
+        return web.FileResponse(PAGES / name, headers=headers | {"Content-Type": _ASSETS[name]})
