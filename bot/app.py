@@ -37,12 +37,13 @@ from handlers.ingress import LARGEST, Ingress
 from handlers.invitations import Invitations
 from handlers.listening import bolt_app
 from handlers.notices import Notices
+from handlers.one_workspace import OneWorkspace
 from handlers.people import People
 from handlers.post import Post, client
 from handlers.requests import Requests
 from handlers.socket_mode import Socket, app_of
 from handlers.store import MongoDeliveryStore
-from handlers.workspace import Workspace
+from handlers.workspace import Workspaces
 from oauth import IdentityError, IdentityRooms, IdentitySettings, LinkObserver, Vault, utc_now
 from oauth import build as build_identity
 
@@ -97,7 +98,7 @@ class Bot:
 
     web: web.Application
     tasks: Tasks
-    workspace: Workspace
+    workspaces: Workspaces
     identity: IdentityRooms
     runner: Runner
     approvals: ApprovalService
@@ -111,7 +112,8 @@ class Bot:
         await self.identity.start()
         for store in self.stores:
             await store.ensure_indexes()
-        await self.workspace.learn()
+        await self.workspaces.ensure_indexes()
+        await self.workspaces.see_to()
         if self.socket is not None:
             try:
                 await self.socket.start()
@@ -119,7 +121,7 @@ class Bot:
                 raise ConfigurationError(
                     [f"SLACK_APP_TOKEN: Slack does not open a connection with it ({type(error).__name__})."]
                 ) from None
-        self.tasks.every(_LEARN, self.workspace.learn, "workspace")
+        self.tasks.every(_LEARN, self.workspaces.see_to, "workspaces")
         self.tasks.every(_LEARN, self._discover, "provider")
         self.tasks.every(_SWEEP, self.runner.sweep, "approvals")
         self.tasks.every(_REVOKE, self.identity.sweep, "revocations")
@@ -153,8 +155,8 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else "", settings.slack_api_url
     )
     app_token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else None
-    workspace = Workspace(slack, app_of(app_token) if app_token else None)
-    post = Post(slack)
+    workspaces = OneWorkspace(slack, app_of(app_token) if app_token else None)
+    post = Post(workspaces)
 
     audit_store, deliveries = MongoAuditStore(database), MongoDeliveryStore(database)
     audit = audit_writer(settings, database, clock)
@@ -186,21 +188,21 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     )
 
     answering = Answering(tasks, post)
-    invitations = Invitations(identity.linking, People(slack, workspace), post, workspace)
+    invitations = Invitations(identity.linking, People(workspaces), post)
     requests = Requests(runner, registry, identity.links, invitations)
-    events.subscribe(Notices(post, approvals, requests, workspace).heard)
+    events.subscribe(Notices(post, approvals, requests, workspaces).heard)
 
-    bolt = bolt_app(slack, workspace)
+    bolt = bolt_app()
     linking, links = identity.linking, identity.links
-    Commands(answering, requests, invitations, linking, links, approvals, audit_store, post, workspace).listen(bolt)
+    Commands(answering, requests, invitations, linking, links, approvals, audit_store, post, workspaces).listen(bolt)
     Clicks(answering, requests, linking, links, post).listen(bolt)
     ApprovalClicks(answering, approvals, runner, links, invitations, tasks).listen(bolt)
     Events(links, invitations, post, tasks).listen(bolt)
-    Home(links, approvals, audit_store, post, tasks, workspace).listen(bolt)
+    Home(links, approvals, audit_store, post, tasks, workspaces).listen(bolt)
 
     gate = Gate(
         bolt=bolt,
-        workspace=workspace,
+        workspaces=workspaces,
         deliveries=deliveries,
         audit=audit,
         post=post,
@@ -215,9 +217,9 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     identity.pages.add_to(app)
     socket = Socket(app_token, slack, gate) if app_token else None
     signed = checkpoints(settings, database, clock)
-    Health(database, workspace, identity.provider, signed).add_to(app)
+    Health(database, workspaces, identity.provider, signed).add_to(app)
     stores = (audit_store, approval_store, deliveries)
-    return Bot(app, tasks, workspace, identity, runner, approvals, signed, stores, session, socket)
+    return Bot(app, tasks, workspaces, identity, runner, approvals, signed, stores, session, socket)
 
 
 @web.middleware

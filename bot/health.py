@@ -11,20 +11,12 @@ from bot.audit.checkpoints import Checkpoints
 from bot.database import Database, alive
 
 
-class Installed(Protocol):
-    """Knows whether Slack has told who we are."""
-
-    @property
-    def installed(self) -> object | None:
-        """What Slack told, or None."""
-
-
-class Discovered(Protocol):
-    """Knows whether the provider has told its addresses."""
+class Known(Protocol):
+    """Knows whether the other side has told what we need of it."""
 
     @property
     def known(self) -> bool:
-        """Whether discovery has succeeded."""
+        """Whether it has, once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +24,8 @@ class Health:
     """The routes of those who watch over the bot."""
 
     database: Database
-    workspace: Installed
-    provider: Discovered
+    workspaces: Known
+    provider: Known
     checkpoints: Checkpoints
 
     def add_to(self, app: web.Application) -> None:
@@ -51,7 +43,7 @@ class Health:
         problems = {}
         if not await alive(self.database):
             problems["database"] = "does not answer"
-        if self.workspace.installed is None:
+        if not self.workspaces.known:
             problems["slack"] = "has not answered auth.test yet"
         if not self.provider.known:
             problems["provider"] = "its discovery document could not be read yet"

@@ -40,7 +40,7 @@ class DirectCards:
         acting_as = (principal.identity.email or principal.identity.name) if principal else None
         card = cards.approval_card(approval, acting_as=acting_as)
         if approval.card is not None:
-            await self.post.change(approval.card.channel, approval.card.ts, card)
+            await self.post.change(approval.requester, approval.card.channel, approval.card.ts, card)
             return CardPlace(approval.card.channel, approval.card.ts, approval.revision)
         channel, ts = await self.post.dm(approval.requester, card)
         return CardPlace(channel, ts, approval.revision)

@@ -49,7 +49,8 @@ class Clicks:
         async def opened() -> Message | None:
             signed_in = await self.linking.pending(who.slack)
             account = (signed_in.email or signed_in.name or signed_in.sub) if signed_in else None
-            if who.trigger and await self.post.open_view(who.trigger, modals.code_modal(account)):
+            form = modals.code_modal(account)
+            if who.trigger and await self.post.open_view(who.slack, who.trigger, form):
                 return None
             return cards.note("I could not open the window. Type the code instead: `/agent code XXXX-XXXX`.")
 

@@ -21,7 +21,7 @@ from handlers.message import Message
 from handlers.post import Post
 from handlers.requests import Requests
 from handlers.speaker import Speaker
-from handlers.workspace import Workspace
+from handlers.workspace import Workspaces
 from oauth import Linking, Links
 
 _ENTRIES = 15
@@ -41,7 +41,7 @@ class Commands:
     approvals: ApprovalService
     audit: AuditStore
     post: Post
-    workspace: Workspace
+    workspaces: Workspaces
 
     def listen(self, bolt: AsyncApp) -> None:
         """Subscribe."""
@@ -79,7 +79,7 @@ class Commands:
         """Who you are here."""
         principal = await self.links.principal(who.slack)
         waiting = len(await self.approvals.open_of(who.slack)) if principal else 0
-        return cards.status_card(principal, waiting=waiting, team_name=self.workspace.name(who.slack))
+        return cards.status_card(principal, waiting=waiting, team_name=await self.workspaces.name(who.slack))
 
     async def link(self, who: Speaker, _: str) -> Message:
         """Always a new login link."""
@@ -120,7 +120,7 @@ class Commands:
                 return await self.requests.ask(who, name, given)
             metadata = json.dumps({"action": name, "channel": who.channel, "response_url": who.response_url})
             form = modals.action_form(action, given, error.problems, metadata)
-            if who.trigger and await self.post.open_view(who.trigger, form):
+            if who.trigger and await self.post.open_view(who.slack, who.trigger, form):
                 return None
             return cards.note(f"{invalid(error)}\nType them after the name: `/agent run {name} name=value`.")
         return await self.requests.ask(who, name, given)

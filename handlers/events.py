@@ -42,7 +42,7 @@ class Events:
 
     async def _answer(self, who: Speaker) -> None:
         thread = None if who.in_dm else who.thread
-        await self.post.say(who.channel or "", await self._words(who), thread)
+        await self.post.say(who.slack, who.channel or "", await self._words(who), thread)
 
     async def _words(self, who: Speaker) -> Message:
         try:

@@ -18,7 +18,7 @@ from bot.tasks import Tasks
 from handlers import cards
 from handlers.message import Message
 from handlers.speaker import Kind, Speaker, source, speaker
-from handlers.workspace import Installation, Workspace
+from handlers.workspace import Installation, NotKnownYet, Workspaces
 from oauth import Clock
 
 log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ class Gate:
         self,
         *,
         bolt: AsyncApp,
-        workspace: Workspace,
+        workspaces: Workspaces,
         deliveries: Deliveries,
         audit: AuditWriter,
         post: Answers,
@@ -59,7 +59,7 @@ class Gate:
         clock: Clock,
     ) -> None:
         self._bolt = bolt
-        self._workspace = workspace
+        self._workspaces = workspaces
         self._deliveries = deliveries
         self._audit = audit
         self._post = post
@@ -70,11 +70,13 @@ class Gate:
 
     async def admit(self, payload: dict[str, Any], signature: str | None = None) -> BoltResponse:
         """The answer to a payload whose signature holds; over Socket Mode there is none."""
-        installed = self._workspace.installed
-        if installed is None:
-            return BoltResponse(status=503, body="")
         found = source(payload)
-        if _is_foreign(found.app, found.team, found.enterprise, installed):
+        try:
+            installed = await self._workspaces.find(found.team, found.enterprise)
+        except NotKnownYet:
+            return BoltResponse(status=503, body="")
+        # The signing secret is the app's own, so a payload that names no app is ours by its signature.
+        if installed is None or (None not in {found.app, installed.app} and found.app != installed.app):
             # Nobody of ours has asked, so nothing is said; the trail keeps that it was tried.
             await self._audit.append("action.refused", "denied", reason="foreign_origin", request=_short(found.claim))
             return BoltResponse(status=200, body="")
@@ -90,7 +92,7 @@ class Gate:
             key = f"{found.kind}:{claim}"
             if not await self._deliveries.first(installed.person("").workspace, key, self._clock()):
                 return BoltResponse(status=200, body="")
-        request = AsyncBoltRequest(mode="socket_mode", body=payload, context={"speaker": who})
+        request = AsyncBoltRequest(mode="socket_mode", body=payload, context={"speaker": who, "installed": installed})
         return await self._bolt.async_dispatch(request)
 
     async def unsigned(self, reason: str) -> None:
@@ -109,16 +111,6 @@ class Gate:
         if who.response_url:
             self._tasks.spawn(self._post.answer(who.response_url, cards.note(_OUTSIDERS)), "turned away")
         return BoltResponse(status=200, body="")
-
-
-def _is_foreign(app: str | None, team: str | None, enterprise: str | None, installed: Installation) -> bool:
-    # The signing secret is the app's own, so a payload that names no app is ours by its signature.
-    if None not in {app, installed.app} and app != installed.app:
-        return True
-    # An organization-wide payload names no team; then its organization must be ours.
-    if team is None:
-        return enterprise is None or enterprise != installed.enterprise
-    return installed.is_foreign(team, enterprise)
 
 
 def _is_own(payload: Mapping[str, Any], installed: Installation) -> bool:

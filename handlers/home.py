@@ -15,7 +15,7 @@ from handlers.blocks import section
 from handlers.message import Block
 from handlers.post import Post
 from handlers.speaker import Speaker
-from handlers.workspace import Workspace
+from handlers.workspace import Workspaces
 from oauth import Links
 
 _ENTRIES = 10
@@ -31,7 +31,7 @@ class Home:
     audit: AuditStore
     post: Post
     tasks: Tasks
-    workspace: Workspace
+    workspaces: Workspaces
 
     def listen(self, bolt: AsyncApp) -> None:
         """Subscribe."""
@@ -45,7 +45,8 @@ class Home:
     async def _publish(self, who: Speaker) -> None:
         principal = await self.links.principal(who.slack)
         waiting = await self.approvals.open_of(who.slack) if principal else []
-        parts = [cards.status_card(principal, waiting=len(waiting), team_name=self.workspace.name(who.slack))]
+        team_name = await self.workspaces.name(who.slack)
+        parts = [cards.status_card(principal, waiting=len(waiting), team_name=team_name)]
         if waiting:
             parts.append(cards.approvals_list(waiting))
         parts.append(cards.audit_list(await self.audit.of_person(who.slack.workspace, who.slack.user, _ENTRIES)))

@@ -12,7 +12,6 @@ from handlers.message import Message
 from handlers.people import NoPerson, People
 from handlers.post import Post
 from handlers.speaker import Speaker
-from handlers.workspace import Workspace
 from oauth import Linking
 
 log = structlog.get_logger(__name__)
@@ -25,7 +24,6 @@ class Invitations:
     linking: Linking
     people: People
     post: Post
-    workspace: Workspace
 
     async def invite(self, who: Speaker, *, waiting: str | None = None, fresh: bool = False) -> Message:
         """Send a link, unless a live one is there already; what to tell the person where they asked.

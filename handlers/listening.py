@@ -7,25 +7,23 @@ import logging
 import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
+from slack_bolt.context.async_context import AsyncBoltContext
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from handlers.workspace import Workspace
+from handlers.workspace import Installation
 
 log = structlog.get_logger(__name__)
 
 
-def bolt_app(web: AsyncWebClient, workspace: Workspace) -> AsyncApp:
+def bolt_app() -> AsyncApp:
     """An app without listeners. It asks Slack nothing of its own accord: `auth.test` was asked at start."""
 
-    async def authorize() -> AuthorizeResult:
-        installed = workspace.installed
-        if installed is None:  # the gate lets nothing through before that
-            raise LookupError("the workspace is not known yet")
+    async def authorize(context: AsyncBoltContext) -> AuthorizeResult:
+        installed: Installation = context["installed"]  # by the gate; the listeners need no token of Bolt's
         return AuthorizeResult(
             enterprise_id=installed.enterprise,
             team_id=installed.team,
-            bot_token=web.token,
             bot_id=installed.bot,
             bot_user_id=installed.bot_user,
         )
@@ -35,7 +33,7 @@ def bolt_app(web: AsyncWebClient, workspace: Workspace) -> AsyncApp:
     app = AsyncApp(
         logger=quiet,
         authorize=authorize,
-        client=web,
+        client=AsyncWebClient(),
         request_verification_enabled=False,
         ssl_check_enabled=False,
         url_verification_enabled=False,

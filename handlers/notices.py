@@ -12,7 +12,7 @@ from handlers.errors import words
 from handlers.message import Message
 from handlers.post import Post
 from handlers.requests import Requests
-from handlers.workspace import Workspace
+from handlers.workspace import Workspaces
 from oauth import LinkEvent, Principal, SlackUser
 from oauth.errors import LinkedElsewhere
 
@@ -29,7 +29,7 @@ class Notices:
     post: Post
     approvals: ApprovalService
     requests: Requests
-    workspace: Workspace
+    workspaces: Workspaces
 
     async def heard(self, event: LinkEvent) -> None:
         """One event."""
@@ -48,7 +48,7 @@ class Notices:
     async def _linked(self, event: LinkEvent, slack: SlackUser) -> None:
         if event.principal is None:
             return
-        await self._tell(slack, cards.linked_receipt(event.principal, self.workspace.name(slack)))
+        await self._tell(slack, cards.linked_receipt(event.principal, await self.workspaces.name(slack)))
         if event.waiting is not None:
             said = await self.requests.go_on(event.principal, event.waiting)
             if said is not None:

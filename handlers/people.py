@@ -7,10 +7,9 @@ from typing import Any
 
 import structlog
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from handlers.speaker import Speaker
-from handlers.workspace import Workspace
+from handlers.workspace import Workspaces
 from oauth import SlackProfile
 
 log = structlog.get_logger(__name__)
@@ -24,18 +23,18 @@ class NoPerson(Exception):
 class People:
     """Looks people up."""
 
-    web: AsyncWebClient
-    workspace: Workspace
+    workspaces: Workspaces
 
     async def profile(self, who: Speaker) -> SlackProfile:
         """Name and confirmed e-mail. Where Slack does not tell, there is no e-mail, and linking asks for a code.
 
         Raises NoPerson.
         """
-        team = self.workspace.name(who.slack)
+        team = await self.workspaces.name(who.slack)
         plain = SlackProfile(team, who.name or who.slack.user)
         try:
-            answer: Any = (await self.web.users_info(user=who.slack.user)).data
+            web = await self.workspaces.client(who.slack)
+            answer: Any = (await web.users_info(user=who.slack.user)).data
         except SlackApiError as refusal:
             log.warning("person_unknown", error=refusal.response.get("error"))
             return plain

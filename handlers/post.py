@@ -14,6 +14,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from handlers.message import Block, Message
+from handlers.workspace import Workspaces
 from oauth import SlackUser
 
 log = structlog.get_logger(__name__)
@@ -46,26 +47,31 @@ def client(token: str, base_url: str) -> AsyncWebClient:
 
 
 class Post:
-    """Sends messages. Raises SlackApiError, or what the network raises, where Slack does not take one."""
+    """Sends messages, to each workspace under its own token.
 
-    def __init__(self, web: AsyncWebClient) -> None:
-        self._web = web
+    Raises NotInstalled, SlackApiError, or what the network raises, where one cannot be sent.
+    """
+
+    def __init__(self, workspaces: Workspaces) -> None:
+        self._workspaces = workspaces
         self._channels: OrderedDict[str, str] = OrderedDict()
 
     async def dm(self, slack: SlackUser, message: Message) -> tuple[str, str]:
         """A direct message; its channel and ts."""
-        return await self.say(await self._dm_of(slack), message)
+        return await self.say(slack, await self._dm_of(slack), message)
 
-    async def say(self, channel: str, message: Message, thread: str | None = None) -> tuple[str, str]:
-        """A message in a channel or a thread; its channel and ts."""
-        sent: Any = await self._web.chat_postMessage(
+    async def say(self, slack: SlackUser, channel: str, message: Message, thread: str | None = None) -> tuple[str, str]:
+        """A message in a channel or a thread of this person's workspace; its channel and ts."""
+        web = await self._workspaces.client(slack)
+        sent: Any = await web.chat_postMessage(
             channel=channel, thread_ts=thread, unfurl_links=False, unfurl_media=False, **message.as_slack()
         )
         return sent["channel"], sent["ts"]
 
-    async def change(self, channel: str, ts: str, message: Message) -> None:
+    async def change(self, slack: SlackUser, channel: str, ts: str, message: Message) -> None:
         """Put `message` in the place of one that was sent."""
-        await self._web.chat_update(channel=channel, ts=ts, text=message.text, blocks=list(message.blocks))
+        web = await self._workspaces.client(slack)
+        await web.chat_update(channel=channel, ts=ts, text=message.text, blocks=list(message.blocks))
 
     async def answer(self, response_url: str, message: Message) -> bool:
         """An answer that only the person sees; False where Slack does not take it (five uses, thirty minutes)."""
@@ -79,10 +85,10 @@ class Post:
             log.warning("answer_not_given", status=sent.status_code)
         return sent.status_code == 200
 
-    async def open_view(self, trigger: str, view: dict[str, Any]) -> bool:
+    async def open_view(self, slack: SlackUser, trigger: str, view: dict[str, Any]) -> bool:
         """Open a modal; False where Slack does not, e.g. because the trigger's three seconds are over."""
         try:
-            await self._web.views_open(trigger_id=trigger, view=view)
+            await (await self._workspaces.client(slack)).views_open(trigger_id=trigger, view=view)
         except SlackApiError as refusal:
             log.warning("view_not_opened", error=refusal.response.get("error"))
             return False
@@ -93,12 +99,14 @@ class Post:
 
     async def publish_home(self, slack: SlackUser, blocks: list[Block]) -> None:
         """Show a person their Home tab."""
-        await self._web.views_publish(user_id=slack.user, view={"type": "home", "blocks": blocks})
+        await (await self._workspaces.client(slack)).views_publish(
+            user_id=slack.user, view={"type": "home", "blocks": blocks}
+        )
 
     async def _dm_of(self, slack: SlackUser) -> str:
         known = self._channels.get(slack.key)
         if known is None:
-            opened: Any = await self._web.conversations_open(users=slack.user)
+            opened: Any = await (await self._workspaces.client(slack)).conversations_open(users=slack.user)
             known = self._channels[slack.key] = opened["channel"]["id"]
             if len(self._channels) > _MOST_CHANNELS:
                 self._channels.popitem(last=False)

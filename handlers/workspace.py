@@ -1,25 +1,29 @@
-"""The workspace in which the bot is installed, learnt from Slack at start."""
+"""Where the bot is installed: what is known of one workspace, and what knows all of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
-import structlog
-from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import ConfigurationError
 from oauth import SlackUser
 
-log = structlog.get_logger(__name__)
 
-_WRONG_TOKEN = {"invalid_auth", "not_authed", "account_inactive", "token_revoked", "token_expired", "no_permission"}
+class NotInstalled(Exception):
+    """The bot is not, or not any more, in this person's workspace: nobody can be told anything there."""
+
+
+class NotKnownYet(Exception):
+    """Slack has not told yet who we are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where we are installed. `app` is None where Slack does not tell, and then payloads are not compared with it."""
+    """Where we are installed. `app` is None where Slack does not tell, and then payloads are not compared with it.
+
+    An installation for a whole organization has the `team` that the payload came from.
+    """
 
     team: str
     team_name: str
@@ -32,64 +36,37 @@ class Installation:
         """Somebody of this workspace."""
         return SlackUser(self.team, user, self.enterprise)
 
+    def holds(self, team: str | None, enterprise: str | None) -> bool:
+        """Whether a payload of this origin is ours. One for a whole organization names no team."""
+        if team is None:
+            return enterprise is not None and enterprise == self.enterprise
+        return not self.is_foreign(team, enterprise)
+
     def is_foreign(self, team: str | None, enterprise: str | None) -> bool:
-        """Whether a person or a payload of this team belongs elsewhere; no team at all says nothing of a person."""
+        """Whether a person of this team belongs elsewhere; no team at all says nothing of a person."""
         if team is None or team == self.team:
             return False
         return self.enterprise is None or self.enterprise not in {team, enterprise}
 
 
-class Workspace:
-    """What is known of the installation; `installed` is None until Slack has answered."""
+class Workspaces(Protocol):
+    """Every workspace that the bot is in. Nothing here asks Slack while somebody waits for an ack."""
 
-    def __init__(self, client: AsyncWebClient, app: str | None = None) -> None:
-        """`app` is the app's id where the settings tell it, as an app-level token does."""
-        self._client = client
-        self._app = app
-        self.installed: Installation | None = None
+    @property
+    def known(self) -> bool:
+        """Whether payloads can be told apart yet."""
 
-    def name(self, slack: SlackUser) -> str:
+    async def find(self, team: str | None, enterprise: str | None) -> Installation | None:
+        """The installation that a payload of this origin is for; None where it is foreign. Raises NotKnownYet."""
+
+    async def client(self, slack: SlackUser) -> AsyncWebClient:
+        """Slack's Web API with the bot's token for this person's workspace. Raises NotInstalled."""
+
+    async def name(self, slack: SlackUser) -> str:
         """The workspace's name, or the id by which the person's payload calls it."""
-        return self.installed.team_name if self.installed else slack.team
 
-    async def learn(self) -> None:
-        """Ask Slack who we are (auth.test, bots.info), unless that is known.
+    async def ensure_indexes(self) -> None:
+        """Create what is missing; safe at every start, in every replica."""
 
-        Raises ConfigurationError where the token is wrong. Where Slack does not answer, the next round asks again.
-        """
-        if self.installed is not None:
-            return
-        try:
-            found: Any = (await self._client.auth_test()).data
-        except SlackApiError as refusal:
-            error = str(refusal.response.get("error"))
-            if error in _WRONG_TOKEN:
-                raise ConfigurationError(
-                    [f"SLACK_BOT_TOKEN: Slack does not accept it ({error}). Copy it anew from the app's settings."]
-                ) from None
-            log.warning("slack_away", error=error)
-            return
-        except Exception as error:  # whatever the network does; the next round tries again
-            log.warning("slack_away", kind=type(error).__name__)
-            return
-        team = found.get("team_id") if isinstance(found, dict) else None
-        if not isinstance(team, str) or not team:
-            log.warning("slack_away", error="auth.test names no workspace")
-            return
-        self.installed = Installation(
-            team=team,
-            team_name=found.get("team") or team,
-            bot_user=found.get("user_id"),
-            bot=found.get("bot_id"),
-            app=self._app or found.get("app_id") or await self._app_of(found.get("bot_id")),
-            enterprise=found.get("enterprise_id") or None,
-        )
-
-    async def _app_of(self, bot: str | None) -> str | None:
-        try:
-            found: Any = (await self._client.bots_info(bot=bot)).data
-        except Exception as error:  # an answer that is nice to have: the signature already names the app
-            log.warning("app_id_unknown", kind=type(error).__name__)
-            return None
-        app = found.get("bot", {}).get("app_id")
-        return app if isinstance(app, str) else None
+    async def see_to(self) -> None:
+        """The periodic round: learn what is not known yet, renew what is about to end. Raises ConfigurationError."""

@@ -17,8 +17,9 @@ from bot.tasks import Tasks
 from handlers.gate import Gate
 from handlers.listening import bolt_app
 from handlers.message import Message
+from handlers.one_workspace import OneWorkspace
 from handlers.speaker import Speaker
-from handlers.workspace import Installation, Workspace
+from handlers.workspace import Installation
 from tests.conftest import HandClock
 from tests.unit.handlers.test_speaker import CLICK, COMMAND, HERE, MENTION
 
@@ -56,13 +57,13 @@ class House:
         self.trail = Trail()
         self.tasks = Tasks()
         self.told: list[tuple[str, str]] = []
-        self.workspace = Workspace(AsyncWebClient(token="xoxb-1"))
+        self.workspace = OneWorkspace(AsyncWebClient(token="xoxb-1"))
         self.workspace.installed = HERE
-        bolt = bolt_app(AsyncWebClient(token="xoxb-1"), self.workspace)
+        bolt = bolt_app()
         self._listen(bolt)
         self.gate = Gate(
             bolt=bolt,
-            workspace=self.workspace,
+            workspaces=self.workspace,
             deliveries=deliveries,
             audit=self.trail,  # type: ignore[arg-type]
             post=self,
@@ -125,7 +126,10 @@ async def test_a_payload_of_ours_reaches_its_listener(house: House, payload: dic
     ],
 )
 async def test_t09_foreign_apps_and_workspaces(house: House, payload: dict[str, Any], foreign: dict[str, Any]) -> None:
-    """What comes from another app or workspace is answered with an empty 200 and one entry (guard: `_is_foreign`)."""
+    """What comes from another app or workspace is answered with an empty 200 and one entry.
+
+    Guards: `Installation.holds`, and the comparison of `app` in `Gate.admit`.
+    """
     answer = await house.admit({**payload, **foreign})
     assert (answer.status, answer.body, house.heard) == (200, "", [])
     assert house.trail.entries == [("action.refused", "denied", "foreign_origin")]

@@ -13,10 +13,11 @@ from bot.errors import ConfigurationError
 from handlers import cards
 from handlers.invitations import Invitations
 from handlers.message import Message
+from handlers.one_workspace import OneWorkspace
 from handlers.people import NoPerson, People
 from handlers.post import Post, client
 from handlers.speaker import Speaker
-from handlers.workspace import Installation, Workspace
+from handlers.workspace import Installation
 from oauth import SlackUser, Started
 from tests.unit.handlers.slack_api import SlackApi
 
@@ -37,15 +38,15 @@ async def api() -> AsyncIterator[SlackApi]:
     await made.server.close()
 
 
-def workspace(api: SlackApi, app: str | None = None) -> Workspace:
-    return Workspace(client("xoxb-1", api.url), app)
+def workspace(api: SlackApi, app: str | None = None) -> OneWorkspace:
+    return OneWorkspace(client("xoxb-1", api.url), app)
 
 
 async def test_the_installation_is_learnt_once(api: SlackApi) -> None:
     """auth.test and bots.info are asked at start, and never again: no request costs a call."""
     learnt = workspace(api)
-    await learnt.learn()
-    await learnt.learn()
+    await learnt.see_to()
+    await learnt.see_to()
     assert learnt.installed == Installation("T1", "Work", "UBOT", "BBOT", "A1", None)
     assert [method for method, _ in api.calls] == ["auth.test", "bots.info"]
 
@@ -54,7 +55,7 @@ async def test_a_wrong_token_is_a_sentence_at_the_start(api: SlackApi) -> None:
     """`invalid_auth` will not mend itself, so the program says so and ends."""
     api.answers["auth.test"] = {"ok": False, "error": "invalid_auth"}
     with pytest.raises(ConfigurationError, match="SLACK_BOT_TOKEN"):
-        await workspace(api).learn()
+        await workspace(api).see_to()
 
 
 @pytest.mark.parametrize(
@@ -65,10 +66,10 @@ async def test_slack_away_at_the_start_is_asked_again(api: SlackApi, answer: Any
     """An outage at Slack does not end the bot; the next round learns who we are."""
     api.answers["auth.test"] = answer
     learnt = workspace(api)
-    await learnt.learn()
+    await learnt.see_to()
     assert learnt.installed is None
     api.answers["auth.test"] = WHO
-    await learnt.learn()
+    await learnt.see_to()
     assert learnt.installed is not None
 
 
@@ -76,8 +77,8 @@ async def test_an_app_id_that_slack_does_not_tell_is_unknown(api: SlackApi) -> N
     """Without bots.info the bot still starts; an app-level token names the app by itself."""
     del api.answers["bots.info"]
     plain, socket = workspace(api), workspace(api, "A7")
-    await plain.learn()
-    await socket.learn()
+    await plain.see_to()
+    await socket.see_to()
     assert (plain.installed.app, socket.installed.app) == (None, "A7")  # type: ignore[union-attr]
 
 
@@ -94,7 +95,7 @@ async def test_an_app_id_that_slack_does_not_tell_is_unknown(api: SlackApi) -> N
 async def test_only_a_confirmed_address_counts(api: SlackApi, user: dict[str, Any], email: str | None) -> None:
     """An address that Slack does not vouch for proves nothing, and linking asks for a code instead."""
     api.answers["users.info"] = {"ok": True, "user": user}
-    assert (await People(client("xoxb-1", api.url), workspace(api)).profile(ADA)).email == email
+    assert (await People(workspace(api)).profile(ADA)).email == email
 
 
 @pytest.mark.parametrize("user", [{"deleted": True}, {"is_bot": True}])
@@ -102,18 +103,18 @@ async def test_t15_bots_and_ended_accounts_are_not_invited(api: SlackApi, user: 
     """A deactivated person or a bot gets no login link (guard: NoPerson)."""
     api.answers["users.info"] = {"ok": True, "user": user}
     with pytest.raises(NoPerson):
-        await People(client("xoxb-1", api.url), workspace(api)).profile(ADA)
+        await People(workspace(api)).profile(ADA)
 
 
 async def test_a_person_whom_slack_does_not_tell_has_no_address(api: SlackApi) -> None:
     """users.info failing costs the shortcut by e-mail, and nothing else."""
-    found = await People(client("xoxb-1", api.url), workspace(api)).profile(ADA)
+    found = await People(workspace(api)).profile(ADA)
     assert (found.user_name, found.email) == ("ada", None)
 
 
 async def test_t63_nothing_that_is_sent_unfurls(api: SlackApi) -> None:
     """A link in a message is fetched by nobody (guard: unfurl_links and unfurl_media in `say`)."""
-    await Post(client("xoxb-1", api.url)).dm(ADA.slack, Message("https://example.com"))
+    await Post(workspace(api)).dm(ADA.slack, Message("https://example.com"))
     method, sent = api.calls[-1]
     assert (method, sent["unfurl_links"], sent["unfurl_media"]) == ("chat.postMessage", False, False)
 
@@ -123,7 +124,7 @@ async def test_a_message_that_came_too_fast_is_sent_again(api: SlackApi) -> None
     answers = [web.json_response({"ok": False, "error": "ratelimited"}, status=429, headers={"Retry-After": "0"})]
     arrived = {"ok": True, "channel": "D1", "ts": "1.1"}
     api.answers["chat.postMessage"] = lambda _: answers.pop() if answers else arrived
-    assert await Post(client("xoxb-1", api.url)).dm(ADA.slack, Message("hello")) == ("D1", "1.1")
+    assert await Post(workspace(api)).dm(ADA.slack, Message("hello")) == ("D1", "1.1")
     assert [method for method, _ in api.calls].count("chat.postMessage") == 2
 
 
@@ -139,8 +140,8 @@ async def test_t73_a_link_that_cannot_be_sent_is_posted_nowhere_else(api: SlackA
     """Without direct messages the person is told, and the link is in no answer and no channel (guard: the except)."""
     api.answers[refused] = {"ok": False, "error": "cannot_dm_bot"}
     api.answers["users.info"] = {"ok": True, "user": {}}
-    web_client, known = client("xoxb-1", api.url), workspace(api)
-    rooms = Invitations(OneLink(), People(web_client, known), Post(web_client), known)  # type: ignore[arg-type]
+    known = workspace(api)
+    rooms = Invitations(OneLink(), People(known), Post(known))  # type: ignore[arg-type]
     said = await rooms.invite(ADA, fresh=True)
     assert "SECRET" not in str(said)
     assert "direct message" in said.text
