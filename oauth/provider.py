@@ -1,9 +1,8 @@
-"""The OpenID provider, spoken to through authlib; everything but the issuer comes from its discovery document."""
+"""The OpenID provider: signing in, refreshing and revoking."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -11,19 +10,13 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx2
 from authlib.common.urls import add_params_to_uri
 from authlib.integrations.base_client import OAuthError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
-from authlib.oauth2.rfc7523 import PrivateKeyJWT
 
-from oauth.answers import answered, retry_after, token_set
-from oauth.client_key import private_key, signature_algorithm
-from oauth.discovery import Discovery
+from oauth.answers import retry_after, token_set
 from oauth.errors import GrantDead, LoginRefused, ProviderUnavailable, ScopeRefused
 from oauth.models import Clock, TokenSet
+from oauth.relying_party import TIMEOUT, RelyingParty
 
 IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
-TIMEOUT = 10.0
-_ASSERTION_SECONDS = 60
-_LARGEST = 262_144
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +33,21 @@ class Client:
     organization: str | None = None
 
 
-class Provider:
+class Provider(RelyingParty):
     """The protocol calls, each with its time-out. Holds no token between calls."""
 
     def __init__(self, client: Client, clock: Clock, *, timeout: float = TIMEOUT) -> None:
         """`timeout` in seconds, for each call from beginning to end. Raises ValueError for a key that is none."""
+        super().__init__(
+            client.issuer,
+            client.client_id,
+            client.redirect_uri,
+            clock,
+            secret=client.secret,
+            key=client.key,
+            timeout=timeout,
+        )
         self._client = client
-        self._clock = clock
-        self._key = private_key(client.key) if client.key else None
-        self._http = httpx2.AsyncClient(timeout=timeout, follow_redirects=False)
-        self._timeout = timeout
-        self._discovery = Discovery(client.issuer, self._json, clock)
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        await self._http.aclose()
-
-    @property
-    def known(self) -> bool:
-        """Whether the provider's addresses are known."""
-        return self._discovery.known
-
-    async def metadata(self) -> Mapping[str, Any]:
-        """The discovery document. Raises ProviderUnavailable, also when the document is another issuer's."""
-        return await self._discovery.document()
-
-    async def signing_keys(self) -> dict[str, Any]:
-        """The published JWK Set. Raises ProviderUnavailable."""
-        return await self._json(str((await self.metadata())["jwks_uri"]))
-
-    async def answers_with_issuer(self) -> bool:
-        """Whether callbacks carry `iss` (RFC 9207 section 3)."""
-        return (await self.metadata()).get("authorization_response_iss_parameter_supported") is True
 
     async def authorize_url(self, *, state: str, nonce: str, verifier: str, login_hint: str | None) -> str:
         """Where the browser goes to sign in: code flow with PKCE S256 (RFC 7636), our audience and scopes.
@@ -160,21 +136,8 @@ class Provider:
             raise ProviderUnavailable(retry_after(answer))
 
     async def _token(self, asked: frozenset[str], refused: type[Exception], **body: str) -> TokenSet:
-        oauth = self._oauth()
-        for hook in ("access_token_response", "refresh_token_response"):
-            oauth.register_compliance_hook(hook, answered)
-        endpoint = (await self.metadata())["token_endpoint"]
         try:
-            async with asyncio.timeout(self._timeout):
-                if body["grant_type"] == "refresh_token":
-                    given = await oauth.refresh_token(
-                        endpoint,
-                        refresh_token=body["refresh_token"],
-                        scope=body["scope"],
-                        audience=body["audience"],
-                    )
-                else:
-                    given = await oauth.fetch_token(endpoint, redirect_uri=self._client.redirect_uri, **body)
+            given = await self._granted(**body)
         except OAuthError as error:
             if error.error == "invalid_grant" and refused is GrantDead:
                 raise GrantDead from None
@@ -183,59 +146,4 @@ class Provider:
             if refused is GrantDead:
                 raise ProviderUnavailable from None
             raise LoginRefused(str(error.error)) from None
-        except (httpx2.HTTPError, TimeoutError, ValueError, RecursionError):
-            raise ProviderUnavailable from None
         return token_set(given, asked)
-
-    def _oauth(self) -> Any:
-        """A client for one call: authlib's keeps the last token, and its refresh lock is of no use across processes.
-
-        It borrows our connections and is never closed, since that would close them.
-        """
-        known = self._client
-        method = "private_key_jwt" if self._key else "client_secret_post"
-        oauth = AsyncOAuth2Client(
-            known.client_id,
-            self._key or known.secret,
-            token_endpoint_auth_method=method,
-            revocation_endpoint_auth_method=method,
-            redirect_uri=known.redirect_uri,
-            code_challenge_method="S256",
-            transport=_Borrowed(self._http),
-            timeout=self._timeout,
-        )
-        if self._key:
-            now = int(self._clock().timestamp())
-            claims = {"iat": now, "exp": now + _ASSERTION_SECONDS}
-            method = PrivateKeyJWT(
-                known.issuer, claims, {"kid": self._key.kid} if self._key.kid else {}, signature_algorithm(self._key)
-            )
-            oauth.register_client_auth_method(method)
-        return oauth
-
-    async def _json(self, address: str) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(self._timeout), self._http.stream("GET", address) as answer:
-                body = b""
-                async for part in answer.aiter_bytes():
-                    body += part
-                    if len(body) > _LARGEST:
-                        raise ProviderUnavailable
-                if answer.status_code != 200:
-                    raise ProviderUnavailable(retry_after(answer))
-                found = httpx2.Response(200, content=body).json()
-        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError, RecursionError):
-            raise ProviderUnavailable from None
-        if not isinstance(found, dict):
-            raise ProviderUnavailable
-        return found
-
-
-class _Borrowed(httpx2.AsyncBaseTransport):
-    """Sends through another client's connections."""
-
-    def __init__(self, lender: httpx2.AsyncClient) -> None:
-        self._lender = lender
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        return await self._lender.send(request, stream=True)
