@@ -103,7 +103,7 @@ def profile(person: Person, scopes: tuple[str, ...]) -> dict[str, Any]:
             "name": person.name,
             "given_name": given,
             "family_name": family,
-            "nickname": person.id,
+            "nickname": person.nickname,
             "picture": f"https://cdn.auth0.com/avatars/{quote(person.initials.lower())}.png",
         }
     if "email" in scopes:

@@ -5,27 +5,24 @@ There are no passwords: whoever opens the page may be anybody in it. All else is
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from urllib.parse import urlsplit
 
-import jinja2
 from aiohttp import web
 from yarl import URL
 
 from .authorize import NotForUs, SentBack, check
 from .model import IDENTITY_SCOPES, Asked, Code, Login, Person
+from .page import PAGES, page, refused
 from .state import Tenant, hashed
 
 VISIT = "sandbox-tenant-visit"
 SESSION = "sandbox-tenant-session"
-_PAGES = Path(__file__).parent / "pages"
 _KNOWN_AS = {
     "openid": "Know who you are",
     "profile": "See your name and picture",
@@ -52,12 +49,10 @@ class LoginPages:
         organizations = frozenset(o for person in self.tenant.state.people.values() for o in person.organizations)
         try:
             asked = check(request.query, self.tenant.application, self.tenant.apis, organizations)
-        except NotForUs as refused:
-            return _refused(refused.title, refused.sentence, 403 if refused.title != "Missing client" else 400)
-        except SentBack as refused:
-            return self._back(
-                refused.redirect_uri, refused.state, error=refused.error, error_description=refused.description
-            )
+        except NotForUs as stranger:
+            return refused(stranger.title, stranger.sentence, 403 if stranger.title != "Missing client" else 400)
+        except SentBack as back:
+            return self._back(back.redirect_uri, back.state, error=back.error, error_description=back.description)
         visit = request.cookies.get(VISIT) or secrets.token_urlsafe(24)
         expires = self.tenant.state.clock() + timedelta(seconds=self.tenant.state.lifetimes.login)
         name = self.tenant.state.open_login(Login(asked, hashed(visit), expires))
@@ -72,7 +67,7 @@ class LoginPages:
         if login is None:
             return _over()
         asked = login.asked
-        return _page(
+        return page(
             "login.html",
             form_action=_origin(asked.redirect_uri),
             application=self.tenant.application.name,
@@ -96,7 +91,7 @@ class LoginPages:
         if login is None:
             return _over()
         if not _own_form(request, form, name):
-            return _refused("The form was not sent from its page", "Go back to the application and begin again.", 403)
+            return refused("The form was not sent from its page", "Go back to the application and begin again.", 403)
         asked = login.asked
         if form.get("action") == "cancel":
             del self.tenant.state.logins[name]
@@ -108,7 +103,7 @@ class LoginPages:
             )
         person = self.tenant.state.people.get(form.get("person", ""))
         if form.get("action") != "accept" or person is None:
-            return _refused("Nobody was chosen", "Go back one page, choose a person, and accept or cancel.", 400)
+            return refused("Nobody was chosen", "Go back one page, choose a person, and accept or cancel.", 400)
         del self.tenant.state.logins[name]
         if asked.organization is not None and asked.organization not in person.organizations:
             return self._back(
@@ -121,7 +116,7 @@ class LoginPages:
 
     async def style(self, _: web.Request) -> web.StreamResponse:
         """The pages' style sheet."""
-        return web.FileResponse(_PAGES / "style.css", headers={"X-Content-Type-Options": "nosniff"})
+        return web.FileResponse(PAGES / "style.css", headers={"X-Content-Type-Options": "nosniff"})
 
     def _signed_in(self, request: web.Request, asked: Asked, person: Person) -> web.StreamResponse:
         state, now = self.tenant.state, self.tenant.state.clock()
@@ -174,35 +169,8 @@ def _origin(url: str) -> str:
 
 
 def _over() -> web.Response:
-    return _refused(
+    return refused(
         "This login is over",
         "It was finished, has expired, or was begun in another browser. Go back to the application and begin again.",
         400,
     )
-
-
-def _refused(title: str, sentence: str, status: int) -> web.Response:
-    return _page("refused.html", status, title=title, sentence=sentence)
-
-
-def _page(template: str, status: int = 200, form_action: str = "", **values: object) -> web.Response:
-    text = _templates().get_template(template).render(**values)
-    # A form's target is checked after the redirect too (CSP Level 3, form-action), so the application is named in it.
-    policy = (
-        "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action 'self' {form_action}".rstrip()
-    )
-    headers = {
-        "Content-Security-Policy": policy,
-        "X-Content-Type-Options": "nosniff",
-        "X-Frame-Options": "DENY",
-        # Not `no-referrer`: under that, browsers hide the form's origin, which is checked.
-        "Referrer-Policy": "same-origin",
-        "Cache-Control": "no-store",
-    }
-    return web.Response(text=text, content_type="text/html", status=status, headers=headers)
-
-
-@functools.cache
-def _templates() -> jinja2.Environment:
-    return jinja2.Environment(loader=jinja2.FileSystemLoader(_PAGES), autoescape=True, undefined=jinja2.StrictUndefined)

@@ -14,27 +14,42 @@ ORGANIZATION = "org_sandbox"
 class Refusal(Exception):
     """An error response of RFC 6749 section 5.2, with the status and the words that Auth0 gives it."""
 
-    def __init__(self, status: int, error: str, description: str) -> None:
+    def __init__(self, status: int, error: str, description: str, **more: str) -> None:
         self.status = status
         self.error = error
         self.description = description
+        self.more = more
         super().__init__(f"{error}: {description}")
+
+    def body(self) -> dict[str, str]:
+        """The response's JSON; `more` are Auth0's own members beside the two."""
+        return {"error": self.error, "error_description": self.description, **self.more}
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody with an account. `id` is what the login page calls them, `sub` what tokens do."""
+    """Somebody with an account. `id` is what the login page calls them, `sub` what tokens do.
+
+    `connection` is where the account was made: `auth0`, a database, or `email`, by a one-time code.
+    """
 
     id: str
     name: str
     email: str
     email_verified: bool = True
     organizations: tuple[str, ...] = (ORGANIZATION,)
+    connection: str = "auth0"
+    needs_mfa: bool = False
 
     @property
     def sub(self) -> str:
-        """As Auth0 names people of a database connection."""
-        return f"auth0|{self.id}"
+        """As Auth0 names people: the connection's strategy, and their id in it."""
+        return f"{self.connection}|{self.id}"
+
+    @property
+    def nickname(self) -> str:
+        """Auth0's: the first half of the address where nothing better is known."""
+        return self.email.partition("@")[0] if self.connection == "email" else self.id
 
     @property
     def initials(self) -> str:
@@ -115,6 +130,18 @@ class Code:
     expires_at: datetime
     used: bool = False
     family: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A login that has been proved, whatever by: whose it is, and what may be granted out of it."""
+
+    person: str
+    audience: str
+    scopes: tuple[str, ...]
+    sid: str
+    auth_time: datetime
+    organization: str | None = None
 
 
 @dataclass(slots=True)

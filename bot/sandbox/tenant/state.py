@@ -22,7 +22,7 @@ from bot.sandbox.slack import storage
 from oauth import Clock
 
 from .keys import Signer
-from .model import Application, Code, Family, Issued, Lifetimes, Login, Person, Refusal
+from .model import Application, Code, Family, Issued, Lifetimes, Login, Person, Refusal, SignedIn
 
 _MOST_TOKENS = 500
 _MOST_ENDED = 200
@@ -129,17 +129,17 @@ class State:
 
     # -- grants
 
-    def open_family(self, code: Code, scopes: tuple[str, ...]) -> Family:
-        """A new grant, out of a code."""
+    def open_family(self, signed: SignedIn) -> Family:
+        """A new grant, out of a login."""
         family = Family(
             id=secrets.token_hex(8),
-            person=code.person,
-            audience=code.asked.audience,
-            scopes=scopes,
-            sid=code.sid,
-            auth_time=code.auth_time,
+            person=signed.person,
+            audience=signed.audience,
+            scopes=signed.scopes,
+            sid=signed.sid,
+            auth_time=signed.auth_time,
             used_at=self.clock(),
-            organization=code.asked.organization,
+            organization=signed.organization,
         )
         self.families[family.id] = family
         self.changed()

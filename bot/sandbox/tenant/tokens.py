@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,7 +18,7 @@ from aiohttp import web
 from . import claims
 from .authorize import known_scopes
 from .clients import Fields, authenticate, fields_of
-from .model import IDENTITY_SCOPES, Refusal
+from .model import IDENTITY_SCOPES, Code, Person, Refusal, SignedIn
 from .state import Tenant, hashed
 
 Grant = Callable[[Fields], dict[str, Any]]
@@ -48,14 +48,14 @@ class Tokens:
         try:
             fields = await fields_of(request)
             authenticate(self.tenant, fields, request.headers.get("Authorization"))
-            kind = _needed(fields, "grant_type")
+            kind = needed(fields, "grant_type")
             if kind not in self.grants:
                 raise Refusal(403, "unsupported_grant_type", f"Unsupported grant type: {kind[:80]}")
             answer, status = self.grants[kind](fields), 200
         except Refusal as refused:
-            answer, status = _body(refused), refused.status
+            answer, status = refused.body(), refused.status
         await self.tenant.state.save()
-        return _json(answer, status)
+        return answered(answer, status)
 
     async def revoke(self, request: web.Request) -> web.Response:
         """End the grant of a refresh token (RFC 7009). What is unknown is as good as revoked."""
@@ -63,9 +63,9 @@ class Tokens:
         try:
             fields = await fields_of(request)
             authenticate(self.tenant, fields, request.headers.get("Authorization"))
-            found = self.tenant.state.family_of(_needed(fields, "token"))
+            found = self.tenant.state.family_of(needed(fields, "token"))
         except Refusal as refused:
-            return _json(_body(refused), refused.status)
+            return answered(refused.body(), refused.status)
         if found is not None:
             self.tenant.state.end(found[0], "revoked")
             await self.tenant.state.save()
@@ -79,17 +79,59 @@ class Tokens:
         live = found is not None and found.get("exp", 0) > self.tenant.state.clock().timestamp()
         person = next((p for p in self.tenant.state.people.values() if found and p.sub == found.get("sub")), None)
         if found is None or not live or person is None or here not in (found.get("aud") or []):
-            response = _json({"error": "invalid_token", "error_description": "Unauthorized"}, 401)
+            response = answered({"error": "invalid_token", "error_description": "Unauthorized"}, 401)
             response.headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
             return response
-        return _json(claims.profile(person, tuple(str(found.get("scope", "")).split())), 200)
+        return answered(claims.profile(person, tuple(str(found.get("scope", "")).split())), 200)
+
+    def begin(self, signed: SignedIn, grant_type: str, code: Code | None = None) -> dict[str, Any]:
+        """The answer to a login; with `offline_access` it has a refresh token. Raises Refusal."""
+        person = self.tenant.person(signed.person)
+        answer: dict[str, Any] = {}
+        family = None
+        if "offline_access" in signed.scopes:
+            family = self.tenant.state.open_family(signed).id
+            answer["refresh_token"] = self.tenant.state.next_token(self.tenant.state.families[family])
+        if code is not None:
+            code.family = family
+        return answer | self._issue(person, signed, grant_type, family, code)
+
+    def _issue(
+        self, person: Person, signed: SignedIn, grant_type: str, family: str | None, code: Code | None = None
+    ) -> dict[str, Any]:
+        """An access token and, with `openid`, an ID token, with what RFC 6749 section 5.1 puts beside them."""
+        answer: dict[str, Any] = {
+            "access_token": claims.access_token(
+                self.tenant,
+                person,
+                audience=signed.audience,
+                scopes=signed.scopes,
+                organization=signed.organization,
+                grant_type=grant_type,
+                family=family,
+            ),
+            "scope": " ".join(signed.scopes),
+            "expires_in": self.tenant.state.lifetimes.access,
+            "token_type": "Bearer",
+        }
+        if "openid" in signed.scopes:
+            answer["id_token"] = claims.id_token(
+                self.tenant,
+                person,
+                scopes=signed.scopes,
+                sid=signed.sid,
+                auth_time=signed.auth_time,
+                organization=signed.organization,
+                code=code,
+            )
+        return answer
 
     # -- grant types
 
     def _exchange(self, fields: Fields) -> dict[str, Any]:
         self.exchange_calls += 1
         state = self.tenant.state
-        code = state.codes.get(hashed(_needed(fields, "code")))
+        code = state.codes.get(hashed(needed(fields, "code")))
         if code is None or code.expires_at <= state.clock():
             raise _invalid_code()
         if code.used:
@@ -100,40 +142,16 @@ class Tokens:
         sent = fields.get("redirect_uri")
         if sent != code.asked.redirect_uri:
             raise Refusal(403, "unauthorized_client", "The redirect URI is wrong.")
-        if not hmac.compare_digest(_challenge(_needed(fields, "code_verifier")), code.asked.challenge):
+        if not hmac.compare_digest(_challenge(needed(fields, "code_verifier")), code.asked.challenge):
             raise Refusal(403, "invalid_grant", "Failed to verify code verifier")
-        scopes = code.asked.scopes
-        person = self.tenant.person(code.person)
-        answer: dict[str, Any] = {}
-        if "offline_access" in scopes:
-            family = state.open_family(code, scopes)
-            code.family = family.id
-            answer["refresh_token"] = state.next_token(family)
-        answer["access_token"] = claims.access_token(
-            self.tenant,
-            person,
-            audience=code.asked.audience,
-            scopes=scopes,
-            organization=code.asked.organization,
-            grant_type="authorization_code",
-            family=code.family,
-        )
-        if "openid" in scopes:
-            answer["id_token"] = claims.id_token(
-                self.tenant,
-                person,
-                scopes=scopes,
-                sid=code.sid,
-                auth_time=code.auth_time,
-                organization=code.asked.organization,
-                code=code,
-            )
-        return answer | self._terms(scopes)
+        asked = code.asked
+        signed = SignedIn(code.person, asked.audience, asked.scopes, code.sid, code.auth_time, asked.organization)
+        return self.begin(signed, "authorization_code", code)
 
     def _refresh(self, fields: Fields) -> dict[str, Any]:
         self.refresh_calls += 1
         state = self.tenant.state
-        found = state.family_of(_needed(fields, "refresh_token"))
+        found = state.family_of(needed(fields, "refresh_token"))
         if found is None:
             raise _dead()
         family, token = found
@@ -145,26 +163,9 @@ class Tokens:
             raise _dead()
         person = self.tenant.person(family.person)
         audience, scopes = self._narrowed(family.audience, family.scopes, fields)
-        answer: dict[str, Any] = {"refresh_token": state.next_token(family, token)}
-        answer["access_token"] = claims.access_token(
-            self.tenant,
-            person,
-            audience=audience,
-            scopes=scopes,
-            organization=family.organization,
-            grant_type="refresh_token",
-            family=family.id,
-        )
-        if "openid" in scopes:
-            answer["id_token"] = claims.id_token(
-                self.tenant,
-                person,
-                scopes=scopes,
-                sid=family.sid,
-                auth_time=family.auth_time,
-                organization=family.organization,
-            )
-        return answer | self._terms(scopes)
+        signed = SignedIn(person.id, audience, scopes, family.sid, family.auth_time, family.organization)
+        answer = {"refresh_token": state.next_token(family, token)}
+        return answer | self._issue(person, signed, "refresh_token", family.id)
 
     def _narrowed(self, audience: str, granted: tuple[str, ...], fields: Fields) -> tuple[str, tuple[str, ...]]:
         """The audience and scopes of a refreshed token: never more than the grant and the API's policy hold.
@@ -179,10 +180,6 @@ class Tokens:
         asked = fields["scope"].split() if fields.get("scope") else list(granted)
         return audience, tuple(s for s in known_scopes(asked, self.tenant.apis[audience]) if s in granted)
 
-    def _terms(self, scopes: tuple[str, ...]) -> dict[str, Any]:
-        lifetime = self.tenant.state.lifetimes.access
-        return {"scope": " ".join(scopes), "expires_in": lifetime, "token_type": "Bearer"}
-
 
 def _challenge(verifier: str) -> str:
     """RFC 7636 section 4.2."""
@@ -190,7 +187,8 @@ def _challenge(verifier: str) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def _needed(fields: Fields, name: str) -> str:
+def needed(fields: Fields, name: str) -> str:
+    """A parameter that must be there. Raises Refusal."""
     if not fields.get(name):
         raise Refusal(400, "invalid_request", f"Missing required parameter: {name}")
     return fields[name]
@@ -204,9 +202,6 @@ def _dead() -> Refusal:
     return Refusal(403, "invalid_grant", "Unknown or invalid refresh token.")
 
 
-def _body(refused: Refusal) -> dict[str, Any]:
-    return {"error": refused.error, "error_description": refused.description}
-
-
-def _json(body: dict[str, Any], status: int) -> web.Response:
-    return web.json_response(body, status=status, headers={"Cache-Control": "no-store", "Pragma": "no-cache"})
+def answered(body: Mapping[str, Any], status: int, **headers: str) -> web.Response:
+    """JSON that nobody keeps (RFC 6749 section 5.1)."""
+    return web.json_response(body, status=status, headers={"Cache-Control": "no-store", "Pragma": "no-cache"} | headers)
