@@ -37,6 +37,7 @@ from oauth.resealing import Resealed, Resealer
 from oauth.routes import Pages
 from oauth.shelf import Shelf
 from oauth.site import Site
+from oauth.slack_login import SlackLogins, SlackOpenId
 from oauth.store import MongoLinkStore
 from oauth.vault import Vault
 from oauth.verify import Expected, Verifier
@@ -56,6 +57,7 @@ __all__ = [
     "Links",
     "Principal",
     "Resealed",
+    "Site",
     "SlackProfile",
     "SlackUser",
     "Started",
@@ -83,6 +85,9 @@ class IdentitySettings:
     client_key: str | None = field(default=None, repr=False)
     organization: str | None = None
     proof: Proof = "auto"
+    slack_issuer: str = "https://slack.com"
+    slack_client_id: str | None = None
+    slack_client_secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,7 @@ class IdentityRooms:
     pages: Pages
     store: LinkStore
     resealer: Resealer
+    slack_logins: SlackLogins | None
 
     async def start(self) -> None:
         """Create indexes."""
@@ -113,6 +119,8 @@ class IdentityRooms:
         """Finish refreshes, then let go of the connections."""
         await self.broker.close()
         await self.provider.close()
+        if self.slack_logins is not None:
+            await self.slack_logins.close()
 
 
 def build(
@@ -143,6 +151,7 @@ def build(
     verifier = Verifier(expected, SigningKeys(provider.signing_keys, clock), clock)
     store = store or MongoLinkStore(database)
     revoker = Revoker(store, vault, provider, clock)
+    slack = _slack_logins(settings, vault, clock)
     links = Links(store=store, vault=vault, revoker=revoker, observer=observer, clock=clock)
     linking = Linking(
         store=store,
@@ -163,6 +172,7 @@ def build(
             observer=observer,
             clock=clock,
             proof=settings.proof,
+            slack=slack,
         ),
         revoker=revoker,
         observer=observer,
@@ -182,5 +192,24 @@ def build(
         clock=clock,
     )
     broker = Broker(store=store, shelf=shelf, refresher=refresher, observer=observer)
-    pages = Pages(linking, links, verifier, Site(settings.public_url, settings.issuer))
-    return IdentityRooms(linking, links, broker, provider, pages, store, Resealer(store, vault))
+    site = Site(settings.public_url, settings.issuer, slack_issuer=settings.slack_issuer if slack else None)
+    pages = Pages(linking, links, verifier, site)
+    return IdentityRooms(linking, links, broker, provider, pages, store, Resealer(store, vault), slack)
+
+
+def _slack_logins(settings: IdentitySettings, vault: Vault, clock: Clock) -> SlackLogins | None:
+    """Sign in with Slack, where that is the proof."""
+    if settings.proof != "slack":
+        return None
+    client_id = settings.slack_client_id or ""
+    slack = SlackOpenId(
+        settings.slack_issuer,
+        client_id,
+        f"{settings.public_url}/oauth/slack",
+        clock,
+        secret=settings.slack_client_secret,
+    )
+    keys = SigningKeys(slack.signing_keys, clock)
+    return SlackLogins(
+        vault=vault, slack=slack, verifier=Verifier(Expected(settings.slack_issuer, client_id), keys, clock)
+    )

@@ -2,8 +2,8 @@
 
 IdentityError
 ├── LinkError: TicketUnknown, TicketUsed, WrongBrowser, StateUnknown, RequestForged,
-│              EmailUnverified, EmailDiffers, EmailUnknown, WrongOrganization, IdentityTaken,
-│              LinkedElsewhere, CodeWrong, CodeExpired, NoCodePending, LoginRefused
+│              EmailUnverified, EmailDiffers, EmailUnknown, WrongOrganization, SlackDiffers,
+│              IdentityTaken, LinkedElsewhere, CodeWrong, CodeExpired, NoCodePending, LoginRefused
 ├── TokenError: NotLinked, GrantDead, ScopeRefused, TokenInvalid
 ├── ProviderUnavailable
 ├── StoreUnavailable
@@ -89,6 +89,12 @@ class WrongOrganization(LinkError):
     """The person is not a member of the required organization."""
 
     code = "wrong_organization"
+
+
+class SlackDiffers(LinkError):
+    """Somebody else is signed in to Slack in the browser of this login, or the same person elsewhere."""
+
+    code = "slack_differs"
 
 
 class IdentityTaken(LinkError):

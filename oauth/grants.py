@@ -100,6 +100,16 @@ class Revoker:
         former = await self._store.advance(ticket, OPEN_STAGES, {"stage": Stage.VOID})
         await self.end_grant(former or ticket)
 
+    async def end_login(self, ticket: Ticket) -> None:
+        """End the grant that waits in a ticket for its proof, if it waits yet; the link can be used again."""
+        match = {"sealed_grant": ticket.sealed_grant}
+        proving = {Stage.PROVING}
+        if ticket.stage in proving and not await self._store.advance(
+            ticket, proving, {"stage": Stage.RETURNED}, match=match
+        ):
+            return  # somebody has taken it, to link it or to end it
+        await self.end_grant(ticket)
+
     async def end_grant(self, ticket: Ticket) -> None:
         """End the grant in a ticket that leads to no link any more.
 

@@ -104,11 +104,12 @@ class Linking:
             "state_hash": tickets.hashed(begun.state),
             "sealed_login": begun.sealed,
             "sealed_code": None,
+            "sealed_slack": None,
         }
         while True:
             ticket = await self.open_ticket(secret)
             if ticket.sealed_grant is not None:
-                await self._end_login(ticket)
+                await self._revoker.end_login(ticket)
             elif await self._store.advance(ticket, OPEN_STAGES, changes, match={"sealed_grant": None}) is not None:
                 return begun.url
 
@@ -119,14 +120,7 @@ class Linking:
 
         Whatever is refused is recorded; the state is spent by the right browser only.
         """
-        ticket = await self._store.ticket_by_state(tickets.hashed(state))
-        if ticket is None:
-            await self.refused_unknown(StateUnknown())
-            raise StateUnknown
-        if ticket.stage is not Stage.STARTED or not ticket.live(self._clock()):
-            await self._proving.refuse(ticket, None, StateUnknown(), tell=False)
-        if browser is None or not hmac.compare_digest(tickets.hashed(browser), ticket.browser_hash or ""):
-            await self._proving.refuse(ticket, None, WrongBrowser())
+        ticket = await self._begun(state, browser, Stage.STARTED)
         spent = {"stage": Stage.RETURNED, "sealed_login": None}
         match = {"state_hash": ticket.state_hash, "sealed_grant": None}
         if await self._store.advance(ticket, {Stage.STARTED}, spent, match=match) is None:
@@ -136,6 +130,25 @@ class Linking:
         except IdentityError as refused:
             await self._proving.refuse(ticket, None, refused)
         return await self._proving.proven_or_waiting(ticket, grant, verified=verified)
+
+    async def returned_from_slack(
+        self, *, state: str, browser: str | None, code: str | None, error: str | None, iss: str | None
+    ) -> Returned:
+        """Slack has sent the browser back, which is the proof of this link. Raises IdentityError; all as `returned`."""
+        ticket = await self._begun(state, browser, Stage.PROVING)
+        return await self._proving.by_slack(ticket, code=code, error=error, iss=iss)
+
+    async def _begun(self, state: str, browser: str | None, stage: Stage) -> Ticket:
+        """The ticket whose login has come to this stage in this browser. Raises StateUnknown or WrongBrowser."""
+        ticket = await self._store.ticket_by_state(tickets.hashed(state))
+        if ticket is None:
+            await self.refused_unknown(StateUnknown())
+            raise StateUnknown
+        if ticket.stage is not stage or not ticket.live(self._clock()):
+            await self._proving.refuse(ticket, None, StateUnknown(), tell=False)
+        if browser is None or not hmac.compare_digest(tickets.hashed(browser), ticket.browser_hash or ""):
+            await self._proving.refuse(ticket, None, WrongBrowser())
+        return ticket
 
     async def refused_form(self, secret: str, reason: IdentityError) -> None:
         """Write down that a form was refused, under the person whose link it names."""
@@ -161,12 +174,6 @@ class Linking:
             await self._proving.mend(ticket)
         await self._revoker.sweep()
         await self._store.forget(now - _KEPT)
-
-    async def _end_login(self, ticket: Ticket) -> None:
-        """The grant of an earlier login through this link ends; its code is worth nothing from here on."""
-        match = {"sealed_grant": ticket.sealed_grant}
-        await self._store.advance(ticket, {Stage.PROVING}, {"stage": Stage.RETURNED}, match=match)
-        await self._revoker.end_grant(ticket)
 
     async def _point_to(self, live: Ticket, ticket: Ticket) -> Started:
         if ticket.sealed_waiting is not None:

@@ -9,6 +9,7 @@ from oauth import tickets
 from oauth.errors import LoginRefused, StateUnknown, TokenInvalid
 from oauth.grants import Grant, Revoker
 from oauth.provider import Provider
+from oauth.relying_party import RelyingParty
 from oauth.tickets import Ticket
 from oauth.vault import Vault
 from oauth.verify import Verifier
@@ -55,15 +56,8 @@ class Logins:
     async def finish(
         self, ticket: Ticket, *, code: str | None, error: str | None, iss: str | None
     ) -> tuple[Grant, bool]:
-        """Exchange and verify; the grant, and whether the provider vouches for its e-mail. Raises IdentityError.
-
-        RFC 9207 section 2.4: `iss` is compared where it is sent, and missed where it was announced.
-        """
-        announced = await self._provider.answers_with_issuer()
-        if (announced or iss is not None) and iss != self._verifier.issuer:
-            raise TokenInvalid("iss")
-        if error is not None or code is None:
-            raise LoginRefused(error or "no_code")
+        """Exchange and verify; the grant, and whether the provider vouches for its e-mail. Raises IdentityError."""
+        code = await code_of(self._provider, self._verifier.issuer, code=code, error=error, iss=iss)
         if ticket.sealed_login is None:
             raise StateUnknown
         nonce, verifier = json.loads(self._vault.open(ticket.sealed_login, record=ticket.record, name="login"))
@@ -81,3 +75,16 @@ class Logins:
             raise
         granted = given.granted(claims) & self._scopes
         return Grant(identity, given.refresh_token, granted, signed_in.sid), signed_in.email_verified
+
+
+async def code_of(party: RelyingParty, issuer: str, *, code: str | None, error: str | None, iss: str | None) -> str:
+    """The code in an answer to an authorization request. Raises TokenInvalid, LoginRefused or ProviderUnavailable.
+
+    RFC 9207 section 2.4: `iss` is compared where it is sent, and missed where it was announced.
+    """
+    announced = await party.answers_with_issuer()
+    if (announced or iss is not None) and iss != issuer:
+        raise TokenInvalid("iss")
+    if error is not None or code is None:
+        raise LoginRefused(error or "no_code")
+    return code

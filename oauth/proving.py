@@ -1,7 +1,8 @@
 """The last step of linking: whoever signed in shows that they are the Slack person, and the grant becomes a link.
 
-The proof is the same verified e-mail address, or a code that the person carries back by hand. A grant has one owner
-at any time: the ticket that it stands in. Only who takes it from there by an atomic step may link it or end it.
+The proof is the same verified e-mail address, a code that the person carries back by hand, or their being signed in
+to Slack in the same browser. A grant has one owner at any time: the ticket that it stands in. Only who takes it from
+there by an atomic step may link it or end it.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, NoReturn
 
 from oauth import tickets
+from oauth.email_proof import email_problem
 from oauth.errors import (
     CodeExpired,
     CodeWrong,
-    EmailDiffers,
-    EmailUnknown,
-    EmailUnverified,
     IdentityError,
     IdentityTaken,
     LinkError,
     NoCodePending,
+    ProviderUnavailable,
     SealBroken,
+    StateUnknown,
     StoreUnavailable,
     TicketUnknown,
     TicketUsed,
@@ -30,20 +31,25 @@ from oauth.grants import Grant, Revoker
 from oauth.links import Links
 from oauth.models import Clock, Identity, LinkEvent, LinkObserver, Principal, SlackUser
 from oauth.ports import LinkStore, Taken
+from oauth.slack_login import SlackLogins
 from oauth.tickets import Stage, Ticket
 from oauth.vault import Vault
 
-Proof = Literal["auto", "code", "email"]
+Proof = Literal["auto", "code", "email", "slack"]
 
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """How a login ended: linked as `principal`, or waiting for `code` to be typed in Slack."""
+    """How a login ended: linked as `principal`, or waiting for `code` to be typed in Slack.
+
+    Or it goes on `onward`: the browser is to show who it is at that address of Slack's.
+    """
 
     ticket: Ticket
     identity: Identity
     principal: Principal | None
-    code: str | None = field(repr=False)
+    code: str | None = field(default=None, repr=False)
+    onward: str | None = field(default=None, repr=False)
 
 
 class Proving:
@@ -59,7 +65,9 @@ class Proving:
         observer: LinkObserver,
         clock: Clock,
         proof: Proof,
+        slack: SlackLogins | None = None,
     ) -> None:
+        """`slack` is there where the proof is `slack`, and then no other proof counts."""
         self._store = store
         self._vault = vault
         self._revoker = revoker
@@ -67,13 +75,16 @@ class Proving:
         self._observer = observer
         self._clock = clock
         self._proof = proof
+        self._slack = slack
 
     async def proven_or_waiting(self, ticket: Ticket, grant: Grant, *, verified: bool) -> Returned:
-        """Link at once where the e-mail proves the person; else keep the grant until the code comes.
+        """Link at once where the e-mail proves the person; else keep the grant until the code, or Slack's word, comes.
 
         Both hold only while no other browser has begun anew with this link.
         """
         try:
+            if self._slack is not None:
+                return await self._send_to_slack(self._slack, ticket, grant)
             taken, code = await self._settle(ticket, grant, verified=verified)
         except StoreUnavailable:
             await self._revoker.discard(grant.refresh_token)  # nobody has seen a code, so it is of no use to anybody
@@ -85,7 +96,7 @@ class Proving:
     async def _settle(self, ticket: Ticket, grant: Grant, *, verified: bool) -> tuple[Ticket | None, str | None]:
         """The claimed ticket where the e-mail is proof, else the code to wait for."""
         mine = {"browser_hash": ticket.browser_hash}
-        problem = self._email_problem(ticket, grant.identity, verified=verified)
+        problem = email_problem(ticket.profile, grant.identity, verified=verified)
         if self._proof != "code" and problem is None:
             sealed = self._seal(ticket, "grant", grant.to_bytes())
             taken = await self._take(ticket, Stage.RETURNED, sealed, mine)
@@ -96,26 +107,43 @@ class Proving:
             await self._revoker.discard(grant.refresh_token)
             await self.refuse(ticket, grant.identity, problem)
         code = tickets.new_code()
+        await self._wait(ticket, grant, {"sealed_code": self._seal(ticket, "code", code.encode()), "guesses": 0})
+        return None, code
+
+    async def _send_to_slack(self, slack: SlackLogins, ticket: Ticket, grant: Grant) -> Returned:
+        """The grant waits without a code while the same browser goes to Slack."""
+        try:
+            begun = await slack.begin(ticket)
+        except ProviderUnavailable as away:
+            await self._revoker.discard(grant.refresh_token)
+            await self.refuse(ticket, grant.identity, away)
+        secrets = {"state_hash": tickets.hashed(begun.state), "sealed_slack": begun.sealed, "sealed_code": None}
+        await self._wait(ticket, grant, secrets)
+        return Returned(ticket, grant.identity, None, onward=begun.url)
+
+    async def _wait(self, ticket: Ticket, grant: Grant, secrets: Mapping[str, object]) -> None:
+        """Keep the grant in the ticket for its proof, as long as its browser still owns the login."""
         waiting = {
             "stage": Stage.PROVING,
             "sealed_grant": self._seal(ticket, "grant", grant.to_bytes()),
-            "sealed_code": self._seal(ticket, "code", code.encode()),
-            "guesses": 0,
             "expires_at": self._clock() + tickets.LIFETIME,
         }
-        if await self._store.advance(ticket, {Stage.RETURNED}, waiting, match=mine) is None:
+        mine = {"browser_hash": ticket.browser_hash}
+        if await self._store.advance(ticket, {Stage.RETURNED}, {**waiting, **secrets}, match=mine) is None:
             await self._superseded(ticket, grant)
-        return None, code
 
     async def pending(self, slack: SlackUser) -> Identity | None:
         """Who has signed in through this person's link and waits for their code."""
         ticket = await self._store.ticket(slack)
         if ticket is None or ticket.stage is not Stage.PROVING or not ticket.live(self._clock()):
             return None
-        return self._grant(ticket).identity if ticket.sealed_grant is not None else None
+        waits = ticket.sealed_grant is not None and ticket.sealed_code is not None
+        return self._grant(ticket).identity if waits else None
 
     async def by_code(self, slack: SlackUser, code: str) -> Principal:
         """Prove by the code from the page. Raises LinkError or SealBroken."""
+        if self._slack is not None:
+            raise NoCodePending  # not even one that was made before this proof was asked for
         ticket = await self._store.count_guess(slack, tickets.GUESSES, self._clock())
         if ticket is None or ticket.sealed_code is None or ticket.sealed_grant is None:
             former = await self._store.ticket(slack)
@@ -139,6 +167,31 @@ class Proving:
             done = former is not None and (former.hash, former.stage) == (ticket.hash, Stage.DONE)
             raise TicketUsed if done else CodeExpired
         return await self._complete(taken, grant)
+
+    async def by_slack(self, ticket: Ticket, *, code: str | None, error: str | None, iss: str | None) -> Returned:
+        """Prove by who is signed in to Slack in the login's own browser. Raises IdentityError; the grant ends then.
+
+        The answer works once: what it is checked against is taken from the ticket first.
+        """
+        mine = {"state_hash": ticket.state_hash, "sealed_slack": ticket.sealed_slack}
+        spent = ticket.sealed_slack and await self._store.advance(
+            ticket, {Stage.PROVING}, {"sealed_slack": None}, match=mine
+        )
+        if self._slack is None or not spent:
+            await self.refuse(ticket, None, StateUnknown(), tell=False)
+        grant: Grant | None = None
+        try:
+            grant = self._grant(ticket)
+            await self._slack.finish(ticket, code=code, error=error, iss=iss)
+        except IdentityError as refused:
+            await self._revoker.end_login(ticket)
+            await self.refuse(ticket, grant.identity if grant else None, refused)
+        # The very grant that this browser brought: somebody may have begun anew while Slack was asked.
+        mine = {"sealed_grant": ticket.sealed_grant}
+        taken = await self._take(ticket, Stage.PROVING, ticket.sealed_grant or "", mine)
+        if taken is None:
+            await self.refuse(ticket, grant.identity, TicketUnknown(), tell=False)
+        return Returned(ticket, grant.identity, await self._complete(taken, grant))
 
     async def mend(self, ticket: Ticket) -> None:
         """End the grant in a ticket that is over, unless it did become a link before a crash."""
@@ -202,13 +255,6 @@ class Proving:
         await self._revoker.discard(grant.refresh_token)
         await self.refuse(ticket, grant.identity, TicketUnknown(), tell=False)
 
-    def _email_problem(self, ticket: Ticket, identity: Identity, *, verified: bool) -> LinkError | None:
-        if not verified or not identity.email:
-            return EmailUnverified()
-        if not ticket.profile.email:
-            return EmailUnknown()
-        return None if same_address(identity.email, ticket.profile.email) else EmailDiffers()
-
     def _grant(self, ticket: Ticket) -> Grant:
         return Grant.from_bytes(self._vault.open(ticket.sealed_grant or "", record=ticket.record, name="grant"))
 
@@ -219,12 +265,3 @@ class Proving:
 
     def _seal(self, ticket: Ticket, name: str, plain: bytes) -> str:
         return self._vault.seal(plain, record=ticket.record, name=name)
-
-
-def same_address(one: str, other: str) -> bool:
-    """Whether two addresses are the same mailbox for all we know.
-
-    Case is ignored in ASCII only: Unicode folding makes one of addresses that are two, as `straße.de` and `strasse.de`.
-    """
-    one, other = one.strip(), other.strip()
-    return one == other or (one.isascii() and other.isascii() and one.lower() == other.lower())

@@ -12,7 +12,7 @@ from oauth.tickets import Stage, Ticket
 
 Document = dict[str, Any]
 SCHEMA = 1
-_TICKET_SECRETS = ("login", "grant", "code", "waiting")
+_TICKET_SECRETS = ("login", "grant", "code", "waiting", "slack")
 
 
 def slack_of(found: Document) -> SlackUser:
@@ -78,6 +78,7 @@ def ticket_of(found: Document) -> Ticket:
         sealed_grant=found.get("sealed_grant"),
         sealed_code=found.get("sealed_code"),
         sealed_waiting=found.get("sealed_waiting"),
+        sealed_slack=found.get("sealed_slack"),
         guesses=found.get("guesses", 0),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import structlog
 from aiohttp import web
@@ -21,6 +22,16 @@ _LONGEST_FIELD = 4096
 _ASSETS = {"style.css": "text/css", "mark.svg": "image/svg+xml", "leave.js": "text/javascript"}
 
 
+class Answer(TypedDict):
+    """What a browser brings back from an authorization request."""
+
+    state: str
+    browser: str | None
+    code: str | None
+    error: str | None
+    iss: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Pages:
     """The handlers, bound to what they need."""
@@ -37,6 +48,8 @@ class Pages:
         app.router.add_get("/link", page_of(self.show_again))
         app.router.add_post("/link/{ticket}", page_of(self.go_on))
         app.router.add_get("/oauth/callback", page_of(self.come_back))
+        if self.site.slack_issuer is not None:
+            app.router.add_get("/oauth/slack", page_of(self.come_back_from_slack))
         app.router.add_post("/oauth/backchannel-logout", self.log_out)
         app.router.add_get("/link-pages/{name}", self.asset)
 
@@ -74,23 +87,33 @@ class Pages:
 
     async def come_back(self, request: web.Request) -> web.StreamResponse:
         """`GET /oauth/callback`: the provider's answer, once, in the browser that began."""
+        return self._result(await self.linking.returned(**await self._answer(request)))
+
+    async def come_back_from_slack(self, request: web.Request) -> web.StreamResponse:
+        """`GET /oauth/slack`: Slack's answer, once, in the same browser."""
+        return self._result(await self.linking.returned_from_slack(**await self._answer(request)))
+
+    async def _answer(self, request: web.Request) -> Answer:
+        """An answer to an authorization request (RFC 6749 section 4.1.2). Raises StateUnknown."""
         query = request.query
         doubled = any(len(query.getall(name)) > 1 or len(query[name]) > _LONGEST_FIELD for name in set(query))
         if doubled or "state" not in query:
             await self.linking.refused_unknown(StateUnknown())
             raise StateUnknown
-        result = await self.linking.returned(
-            state=query["state"],
-            browser=self.site.browser(request),
-            code=query.get("code"),
-            error=query.get("error"),
-            iss=query.get("iss"),
-        )
-        return self.site.end(self._result(result))
+        return {
+            "state": query["state"],
+            "browser": self.site.browser(request),
+            "code": query.get("code"),
+            "error": query.get("error"),
+            "iss": query.get("iss"),
+        }
 
     def _result(self, result: Returned) -> web.Response:
+        if result.onward is not None:
+            return self.site.go_to(result.onward)  # the login is not over, so its cookie stays
         page = "linked.html" if result.principal else "code.html"
-        return self.site.page(page, profile=result.ticket.profile, identity=result.identity, code=result.code)
+        shown = self.site.page(page, profile=result.ticket.profile, identity=result.identity, code=result.code)
+        return self.site.end(shown)
 
     async def log_out(self, request: web.Request) -> web.StreamResponse:
         """`POST /oauth/backchannel-logout` (OpenID Connect Back-Channel Logout section 2.7)."""

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,11 +34,21 @@ class Site:
 
     public_url: str
     issuer: str
+    templates: tuple[Path, ...] = (PAGES,)
+    slack_issuer: str | None = None
+
+    def with_templates(self, folder: Path) -> Site:
+        """The same site, with pages of another room on the same base."""
+        return replace(self, templates=(folder, *self.templates))
 
     def page(self, name: str, status: int = 200, **values: object) -> web.Response:
         """A page from its template."""
-        text = _templates().get_template(name).render(base=urlsplit(self.public_url).path.rstrip("/"), **values)
-        return self.guarded(web.Response(text=text, content_type="text/html", status=status))
+        return self.guarded(web.Response(text=self.text(name, **values), content_type="text/html", status=status))
+
+    def text(self, name: str, **values: object) -> str:
+        """What a template gives for these values."""
+        base = urlsplit(self.public_url).path.rstrip("/")
+        return _templates(self.templates).get_template(name).render(base=base, **values)
 
     def go_to(self, address: str) -> web.Response:
         """On to an address of ours or of the provider's, as it is written: aiohttp's own redirect rewrites `%2F`."""
@@ -73,10 +83,12 @@ class Site:
     def guarded(self, response: web.Response) -> web.Response:
         """The response with the headers that each of ours has."""
         # A form's target is checked after each redirect too (CSP Level 3, form-action), and where the provider
-        # redirects to is its own affair, so its scheme is as narrow as this can be.
+        # redirects to is its own affair, so its scheme is as narrow as this can be. Slack comes in the same chain.
+        schemes = {urlsplit(issuer).scheme for issuer in (self.issuer, self.slack_issuer) if issuer}
+        leads_to = " ".join(["'self'", *(f"{scheme}:" for scheme in sorted(schemes))])
         policy = (
             "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; base-uri 'none'; "
-            f"form-action 'self' {urlsplit(self.issuer).scheme}:; frame-ancestors 'none'"
+            f"form-action {leads_to}; frame-ancestors 'none'"
         )
         response.headers.update(
             {
@@ -182,8 +194,10 @@ def _origin(url: str) -> str:
 
 
 @functools.cache
-def _templates() -> jinja2.Environment:
-    found = jinja2.Environment(loader=jinja2.FileSystemLoader(PAGES), autoescape=True, undefined=jinja2.StrictUndefined)
+def _templates(folders: tuple[Path, ...]) -> jinja2.Environment:
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders), autoescape=True, undefined=jinja2.StrictUndefined
+    )
     found.filters["commands"] = _commands
     return found
 

@@ -52,6 +52,7 @@ class Ticket:
     sealed_grant: str | None = field(default=None, repr=False)
     sealed_code: str | None = field(default=None, repr=False)
     sealed_waiting: str | None = field(default=None, repr=False)
+    sealed_slack: str | None = field(default=None, repr=False)
     guesses: int = 0
 
     @property

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,11 +42,12 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A verified ID token: who it is, whether the provider vouches for the e-mail, and its session there."""
+    """A verified ID token: who it is, whether the provider vouches for the e-mail, its session there, and all else."""
 
     identity: Identity
     email_verified: bool
     sid: str | None
+    claims: Claims = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Verifier:
             name=_text(claims, "name"),
             org=_text(claims, "org_id"),
         )
-        return SignedIn(identity, claims.get("email_verified") is True, _text(claims, "sid"))
+        return SignedIn(identity, claims.get("email_verified") is True, _text(claims, "sid"), claims)
 
     async def access_token(self, token: str, *, audience_: str, sub: Subject) -> Claims | None:
         """The claims of an access token that is a JWT; None for an opaque one. Raises TokenInvalid."""

@@ -62,6 +62,15 @@ _TABLE = {
         (*_SAME, "Sign in with your account of that organization."),
         403,
     ),
+    "slack_differs": Words(
+        "This link is another person's",
+        "You are signed in to Slack as somebody else, or in another workspace, so nothing was linked.",
+        (
+            "If the link is yours: sign in to Slack as yourself in this browser, then open the link once more.",
+            "If somebody sent it to you: type `/agent link` in Slack, and open the link that you get yourself.",
+        ),
+        403,
+    ),
     "identity_taken": Words(
         "This account is linked already",
         "Another person of this workspace is linked to it. Nothing was changed, and both of you are told.",

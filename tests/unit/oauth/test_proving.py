@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oauth import SlackProfile
+from oauth.email_proof import same_address
 from oauth.errors import (
     CodeExpired,
     CodeWrong,
@@ -22,7 +23,6 @@ from oauth.errors import (
     SealBroken,
     TicketUsed,
 )
-from oauth.proving import same_address
 from tests.fakes.house import ADA, ADA_ELSEWHERE, ADA_MAIL, BOB, BOB_MAIL, EVE_MAIL, PEOPLE, House
 
 MALLORY_MAIL = "mallory@corp.example"
