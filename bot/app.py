@@ -83,6 +83,9 @@ def identity_rooms(
         client_key=settings.auth0_client_key.get_secret_value() if settings.auth0_client_key else None,
         organization=settings.auth0_organization,
         proof=settings.link_proof,
+        slack_issuer=settings.slack_oidc_issuer,
+        slack_client_id=settings.slack_client_id,
+        slack_client_secret=settings.slack_client_secret.get_secret_value() if settings.slack_client_secret else None,
     )
     sealing = vault(settings)
     try:

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     slack_client_secret: Secret = None
     slack_app_token: Secret = None
     slack_api_url: str = "https://slack.com/api/"
+    slack_oidc_issuer: str = "https://slack.com"
     slack_connect_ui: Absent = None
 
     auth0_domain: Text = None
@@ -66,7 +67,7 @@ class Settings(BaseSettings):
     auth0_audience: Text = None
     auth0_scopes: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     auth0_organization: Text = None
-    link_proof: Literal["auto", "code", "email"] = "auto"
+    link_proof: Literal["auto", "code", "email", "slack"] = "auto"
     embedded_login: Absent = None
 
     mongodb_uri: Secret = None
@@ -90,13 +91,6 @@ class Settings(BaseSettings):
     def _no_file(cls, value: object) -> object:
         return _blank_is_unset(value)
 
-    @field_validator("link_proof", mode="before")
-    @classmethod
-    def _a_proof_of_this_version(cls, value: object) -> object:
-        if value == "slack":
-            raise ValueError(f"slack {_NOT_YET}")
-        return value
-
     @field_validator("log_level", mode="before")
     @classmethod
     def _any_case(cls, value: object) -> object:
@@ -109,6 +103,16 @@ class Settings(BaseSettings):
         if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("must be an address such as https://bot.example.com")
         return value.rstrip("/") + ("/" if info.field_name == "slack_api_url" else "")
+
+    @field_validator("slack_oidc_issuer", mode="before")
+    @classmethod
+    def _an_issuer(cls, value: object) -> object:
+        """Left to the letter, since tokens are compared with it."""
+        value = _blank_is_unset(value) or cls.model_fields["slack_oidc_issuer"].default
+        parts = urlsplit(str(value))
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("must be the issuer's address, such as https://slack.com")
+        return value
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod
@@ -155,6 +159,12 @@ class Settings(BaseSettings):
                 "the app's signing secret; or set SLACK_APP_TOKEN for Socket Mode",
             ),
         }
+        if self.link_proof == "slack":
+            why = "which LINK_PROOF=slack signs people in with"
+            needs |= {
+                "SLACK_CLIENT_ID": (self.slack_client_id, f"the Slack app's client id, {why}"),
+                "SLACK_CLIENT_SECRET": (self.slack_client_secret, f"the Slack app's client secret, {why}"),
+            }
         problems = [f"{name}: missing. Set it to {what}." for name, (value, what) in needs.items() if not value]
         if not self.slack_bot_token:
             installs = {"SLACK_CLIENT_ID": self.slack_client_id, "SLACK_CLIENT_SECRET": self.slack_client_secret}

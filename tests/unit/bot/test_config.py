@@ -143,7 +143,6 @@ def test_given_settings_ignore_the_process(monkeypatch: pytest.MonkeyPatch) -> N
         ("EMBEDDED_LOGIN", "email"),
         ("SLACK_CONNECT_UI", "on"),
         ("METRICS_PORT", "9000"),
-        ("LINK_PROOF", "slack"),
     ],
 )
 def test_what_this_version_cannot_do_is_refused(name: str, value: str) -> None:
@@ -158,12 +157,32 @@ def test_switched_off_is_as_good_as_unset() -> None:
     load({**GOOD, "EMBEDDED_LOGIN": "off", "SLACK_CONNECT_UI": "off", "AGENT_MODEL": "", "METRICS_PORT": ""})
 
 
-def test_installing_by_oauth_is_refused_where_it_would_be_needed() -> None:
-    """A client id stands in for no bot token in this version; beside one it does no harm."""
+@pytest.mark.parametrize("left_out", ["SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"])
+def test_installing_by_oauth_takes_the_place_of_a_bot_token(left_out: str) -> None:
+    """Both of the app's credentials, or one bot token; half of the former is named."""
     client = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "hush"}
-    named = [line.partition(":")[0] for line in problems(SLACK_BOT_TOKEN="", **client)]
-    assert named == ["SLACK_BOT_TOKEN", "SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"]
+    assert load({**GOOD, "SLACK_BOT_TOKEN": "", **client}).slack_client_id == "1.2"
     load({**GOOD, **client})
+    assert [line.partition(":")[0] for line in problems(SLACK_BOT_TOKEN="", **(client | {left_out: ""}))] == [left_out]
+    assert [line.partition(":")[0] for line in problems(SLACK_BOT_TOKEN="")] == ["SLACK_BOT_TOKEN"]
+
+
+def test_signing_in_with_slack_needs_the_app_at_slack() -> None:
+    """Both are named, a line each, and beside the bot's token they are settings like any other."""
+    lines = problems(LINK_PROOF="slack")
+    assert [line.partition(":")[0] for line in lines] == ["SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET"]
+    assert all("LINK_PROOF=slack" in line for line in lines)
+    client = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "hush"}
+    assert load({**GOOD, **client, "LINK_PROOF": "slack"}).link_proof == "slack"
+
+
+def test_slacks_issuer_is_left_as_it_is() -> None:
+    """It is compared to the letter with tokens, so nothing is added to it or taken away; unset, it is Slack's own."""
+    for given in ("http://127.0.0.1:9", "http://127.0.0.1:9/", "https://slack.example/x"):
+        assert load({**GOOD, "SLACK_OIDC_ISSUER": given}).slack_oidc_issuer == given
+    assert load({**GOOD, "SLACK_OIDC_ISSUER": " "}).slack_oidc_issuer == "https://slack.com"
+    (line,) = problems(SLACK_OIDC_ISSUER="slack.com")
+    assert line == "SLACK_OIDC_ISSUER: must be the issuer's address, such as https://slack.com."
 
 
 def test_given_settings_are_all_there_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
