@@ -2,7 +2,8 @@
 
 from .browser import Browser, PageRefused
 from .faults import Hold
-from .model import ORGANIZATION, PEOPLE, Application, Family, Issued, Person
+from .mailbox import Mail
+from .model import ORGANIZATION, PEOPLE, Application, Family, Issued, Passwordless, Person
 from .server import SandboxTenant
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "Family",
     "Hold",
     "Issued",
+    "Mail",
     "PageRefused",
+    "Passwordless",
     "Person",
     "SandboxTenant",
 ]

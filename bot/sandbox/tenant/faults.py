@@ -9,7 +9,7 @@ from typing import Literal
 
 from aiohttp import web
 
-Endpoint = Literal["discovery", "jwks", "authorize", "token", "revoke", "userinfo"]
+Endpoint = Literal["discovery", "jwks", "authorize", "token", "revoke", "userinfo", "passwordless"]
 PATHS: dict[str, Endpoint] = {
     "/.well-known/openid-configuration": "discovery",
     "/.well-known/jwks.json": "jwks",
@@ -17,6 +17,7 @@ PATHS: dict[str, Endpoint] = {
     "/oauth/token": "token",
     "/oauth/revoke": "revoke",
     "/userinfo": "userinfo",
+    "/passwordless/start": "passwordless",
 }
 _ERRORS = {429: ("too_many_requests", "Global limit has been reached")}
 

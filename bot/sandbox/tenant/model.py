@@ -82,6 +82,23 @@ class Application:
     backchannel_logout_uri: str | None = None
 
 
+@dataclass(slots=True)
+class Passwordless:
+    """The connection `email`, as the dashboard has it under Authentication > Passwordless; change it at any time.
+
+    `seconds` is how long a code is good. `per_ip` requests an hour is Auth0's own limit ("Rate Limit Policy"); with
+    `trust_forwarded_for`, the application's setting "Trust Token Endpoint IP Header", the header `auth0-forwarded-for`
+    says whose request it is. `per_address` an hour is ours, so that one person's flood is seen without fifty requests.
+    """
+
+    enabled: bool = True
+    signups: bool = True
+    seconds: int = 180
+    per_ip: int = 50
+    per_address: int = 10
+    trust_forwarded_for: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
     """All in seconds. `reuse` is Auth0's reuse interval: how long a rotated refresh token still answers."""

@@ -12,13 +12,14 @@ from aiohttp import web
 from bot.sandbox import icon
 from oauth import Clock, utc_now
 
-from .authorize import MFA
-from .clients import ASSERTION_ALGORITHMS
 from .faults import Endpoint, Fault, Faults, Hold
-from .keys import ALGORITHM
 from .login import LoginPages
 from .logout import Logout
-from .model import IDENTITY_SCOPES, PEOPLE, Application, Family, Issued, Lifetimes, Person
+from .mail_page import MailPage
+from .mailbox import Mail
+from .metadata import Metadata
+from .model import PEOPLE, Application, Family, Issued, Lifetimes, Passwordless, Person
+from .passwordless import PasswordlessLogin
 from .state import State, Tenant
 from .tokens import Tokens
 
@@ -55,6 +56,7 @@ class SandboxTenant:
         idle_seconds: int = 1_296_000,
         reuse_interval_seconds: int = 0,
         issuer_in_response: bool = False,
+        passwordless: Passwordless | None = None,
         clock: Clock = utc_now,
     ) -> None:
         application = Application(
@@ -71,8 +73,11 @@ class SandboxTenant:
         )
         apis = {name: tuple(of_api) for name, of_api in {**(other_apis or {}), audience: scopes}.items()}
         self.state = State(Path(data_dir) / "tenant.json", tuple(people), lifetimes, clock)
-        self._tenant = Tenant(application, apis, self.state, issuer_in_response=issuer_in_response)
+        self._tenant = Tenant(
+            application, apis, self.state, passwordless or Passwordless(), issuer_in_response=issuer_in_response
+        )
         self._tokens = Tokens(self._tenant)
+        self._passwordless = PasswordlessLogin(self._tenant)
         self._logout = Logout(self._tenant)
         self._faults = Faults()
         self._runner: web.AppRunner | None = None
@@ -85,8 +90,9 @@ class SandboxTenant:
         LoginPages(self._tenant).add_to(app)
         self._tokens.add_to(app)
         self._logout.add_to(app)
-        app.router.add_get("/.well-known/openid-configuration", self._discovery)
-        app.router.add_get("/.well-known/jwks.json", self._jwks)
+        self._passwordless.add_to(app)
+        Metadata(self._tenant, self._tokens).add_to(app)
+        MailPage(self._tenant).add_to(app)
         icon.add_to(app)
         return app
 
@@ -123,7 +129,21 @@ class SandboxTenant:
         """The registered application; its addresses may be added to at any time."""
         return self._tenant.application
 
+    @property
+    def passwordless(self) -> Passwordless:
+        """The connection `email`; it may be changed at any time."""
+        return self._tenant.passwordless
+
     # -- looking
+
+    @property
+    def mailbox_url(self) -> str:
+        """Where a person reads what was sent, in the demo."""
+        return f"{self.issuer}u/mail"
+
+    def mail(self, address: str) -> list[Mail]:
+        """What was sent to an address, oldest first."""
+        return self.state.mailbox.to(address)
 
     @property
     def grants(self) -> int:
@@ -139,6 +159,11 @@ class SandboxTenant:
     def revoke_calls(self) -> int:
         """How often revocation was asked for."""
         return self._tokens.revoke_calls
+
+    @property
+    def passwordless_calls(self) -> int:
+        """How often a mail was asked for, also in vain."""
+        return self._passwordless.calls
 
     @property
     def issued(self) -> deque[Issued]:
@@ -188,41 +213,3 @@ class SandboxTenant:
         found = Hold(endpoint, answered)
         self._faults.holds.append(found)
         return found
-
-    # -- metadata
-
-    async def _discovery(self, _: web.Request) -> web.Response:
-        """OpenID Connect Discovery section 3, with the members that Auth0 has and this tenant can keep."""
-        issuer = self.issuer
-        document: dict[str, Any] = {
-            "issuer": issuer,
-            "authorization_endpoint": f"{issuer}authorize",
-            "token_endpoint": f"{issuer}oauth/token",
-            "userinfo_endpoint": f"{issuer}userinfo",
-            "jwks_uri": f"{issuer}.well-known/jwks.json",
-            "revocation_endpoint": f"{issuer}oauth/revoke",
-            "scopes_supported": [*IDENTITY_SCOPES],
-            "response_types_supported": ["code"],
-            "code_challenge_methods_supported": ["S256"],
-            "response_modes_supported": ["query"],
-            "subject_types_supported": ["public"],
-            "acr_values_supported": [MFA],
-            "grant_types_supported": sorted(self._tokens.grants),
-            "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
-            "token_endpoint_auth_signing_alg_values_supported": ASSERTION_ALGORITHMS,
-            "claims_supported": [
-                *("aud", "auth_time", "email", "email_verified", "exp", "family_name", "given_name", "iat", "iss"),
-                *("name", "nickname", "picture", "sub"),
-            ],
-            "request_uri_parameter_supported": False,
-            "request_parameter_supported": False,
-            "id_token_signing_alg_values_supported": [ALGORITHM],
-            "backchannel_logout_supported": True,
-            "backchannel_logout_session_supported": True,
-        }
-        if self._tenant.issuer_in_response:
-            document["authorization_response_iss_parameter_supported"] = True
-        return web.json_response(document, headers={"Cache-Control": "public, max-age=15"})
-
-    async def _jwks(self, _: web.Request) -> web.Response:
-        return web.json_response(self.state.signer.published(), headers={"Cache-Control": "public, max-age=15"})

@@ -21,8 +21,10 @@ from joserfc.errors import JoseError
 from bot.sandbox.slack import storage
 from oauth import Clock
 
+from . import people as accounts
 from .keys import Signer
-from .model import Application, Code, Family, Issued, Lifetimes, Login, Person, Refusal, SignedIn
+from .mailbox import Mailbox
+from .model import Application, Code, Family, Issued, Lifetimes, Login, Passwordless, Person, Refusal, SignedIn
 
 _MOST_TOKENS = 500
 _MOST_ENDED = 200
@@ -37,7 +39,8 @@ class State:
     """Changes happen in its methods without awaiting; `save` makes them last."""
 
     def __init__(self, path: Path, people: tuple[Person, ...], lifetimes: Lifetimes, clock: Clock) -> None:
-        self.people = {person.id: person for person in people}
+        self._given = {person.id: person for person in people}
+        self.people = dict(self._given)
         self.lifetimes = lifetimes
         self.clock = clock
         self.signer = Signer()
@@ -46,6 +49,7 @@ class State:
         self.sessions: dict[str, str] = {}
         self.families: dict[str, Family] = {}
         self.issued: deque[Issued] = deque(maxlen=1_000)
+        self.mailbox = Mailbox(clock)
         self.assertions: dict[str, datetime] = {}
         self._path = path
         self._lock = asyncio.Lock()
@@ -55,7 +59,7 @@ class State:
             self._restore(storage.load(path) or {})
         except (AttributeError, JoseError, KeyError, TypeError, ValueError):
             storage.put_aside(path)
-            self.signer, self.sessions, self.families = Signer(), {}, {}
+            self.signer, self.sessions, self.families, self.people = Signer(), {}, {}, dict(self._given)
 
     # -- keeping
 
@@ -83,17 +87,26 @@ class State:
             | {"tokens": {token: at and at.isoformat() for token, at in family.tokens.items()}}
             for family in self.families.values()
         ]
-        return {"keys": self.signer.snapshot(), "sessions": self.sessions, "families": families}
+        people = accounts.changes(self._given, self.people)
+        return {"keys": self.signer.snapshot(), "sessions": self.sessions, "families": families, "people": people}
 
     def _restore(self, kept: Mapping[str, Any]) -> None:
         self.signer.restore(kept.get("keys", []))
         self.sessions = dict(kept.get("sessions", {}))
+        self.people = accounts.changed(self._given, kept.get("people", {}))
         for fields in kept.get("families", []):
             tokens = {token: at and datetime.fromisoformat(at) for token, at in fields["tokens"].items()}
             times = {name: datetime.fromisoformat(fields[name]) for name in ("auth_time", "used_at")}
             family = Family(**{**fields, **times, "scopes": tuple(fields["scopes"]), "tokens": tokens})
             if family.person in self.people:
                 self.families[family.id] = family
+
+    # -- people
+
+    def change(self, person: Person) -> None:
+        """Somebody is new, or no longer as before."""
+        self.people[person.id] = person
+        self.changed()
 
     # -- logging in
 
@@ -189,6 +202,7 @@ class Tenant:
     application: Application
     apis: Mapping[str, tuple[str, ...]]
     state: State
+    passwordless: Passwordless
     issuer: str = ""
     issuer_in_response: bool = False
 

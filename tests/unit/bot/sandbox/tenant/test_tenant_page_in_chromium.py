@@ -87,3 +87,25 @@ async def test_the_page_is_readable_on_a_narrow_screen(app: Any, chromium: Brows
     assert await page.get_by_role("group", name="Your account").count() == 1
     assert await page.get_by_role("button", name="Accept and continue").count() == 1
     await context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_mailbox_is_readable_on_a_narrow_screen(app: Any, chromium: Browser, scheme: Any) -> None:
+    """At 320 pixels: a heading for each address, contrast of 4.5 or more, and a key press to look again."""
+    for address in ("ada@example.com", "ada@example.com", f"{'very' * 12}.long@example.com"):
+        await app.start(address)
+    await app.start("bob@example.com", send=None)
+    context = await chromium.new_context(viewport={"width": 320, "height": 640}, color_scheme=scheme)
+    page = await context.new_page()
+    heard = await complaints(page)
+    await page.goto(app.tenant.mailbox_url)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert await page.evaluate(_CONTRAST) == []
+    assert await page.get_by_role("heading", level=1, name="Mailbox of the sandbox").count() == 1
+    assert await page.get_by_role("region", name="ada@example.com").get_by_role("listitem").count() == 2
+    await app.start("carol@example.com")
+    await page.get_by_role("link", name="Look again").press("Enter")
+    await page.get_by_role("region", name="carol@example.com").wait_for()
+    assert app.tenant.mail("carol@example.com")[0].code in await page.inner_text("main")
+    assert heard == []
+    await context.close()
