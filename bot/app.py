@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 import aiohttp
 import structlog
@@ -34,7 +35,9 @@ from handlers.events import Events
 from handlers.gate import Gate
 from handlers.home import Home
 from handlers.ingress import LARGEST, Ingress
+from handlers.installs import App, Installs, OneDeparture, keeper
 from handlers.invitations import Invitations
+from handlers.life_cycle import LifeCycle
 from handlers.listening import bolt_app
 from handlers.notices import Notices
 from handlers.one_workspace import OneWorkspace
@@ -95,6 +98,10 @@ def identity_rooms(
         raise ConfigurationError([hint]) from None
 
 
+class _Indexed(Protocol):
+    async def ensure_indexes(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Bot:
     """The bot, put together. `web` has every route; who serves it decides on address and port."""
@@ -106,16 +113,16 @@ class Bot:
     runner: Runner
     approvals: ApprovalService
     checkpoints: Checkpoints
-    stores: tuple[MongoAuditStore, MongoApprovalStore, MongoDeliveryStore]
+    stores: tuple[_Indexed, ...]
     session: aiohttp.ClientSession
     socket: Socket | None
+    installs: Installs | None
 
     async def start(self) -> None:
         """Create indexes, learn who we are, begin the periodic rounds. Raises ConfigurationError."""
         await self.identity.start()
         for store in self.stores:
             await store.ensure_indexes()
-        await self.workspaces.ensure_indexes()
         await self.workspaces.see_to()
         if self.socket is not None:
             try:
@@ -126,6 +133,8 @@ class Bot:
                 ) from None
         self.tasks.every(_LEARN, self.workspaces.see_to, "workspaces")
         self.tasks.every(_LEARN, self._discover, "provider")
+        if self.installs is not None:
+            self.tasks.every(_SWEEP, self.installs.departures.see_to, "departures")
         self.tasks.every(_SWEEP, self.runner.sweep, "approvals")
         self.tasks.every(_REVOKE, self.identity.sweep, "revocations")
         self.tasks.every(_CHECKPOINT, self.checkpoints.sign, "checkpoints")
@@ -158,7 +167,12 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else "", settings.slack_api_url
     )
     app_token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else None
-    workspaces = OneWorkspace(slack, app_of(app_token) if app_token else None)
+    sealing, installable = vault(settings), _installable(settings)
+    workspaces: Workspaces = (
+        keeper(installable, database, sealing, settings.slack_api_url, clock)
+        if installable
+        else OneWorkspace(slack, app_of(app_token) if app_token else None)
+    )
     post = Post(workspaces)
 
     audit_store, deliveries = MongoAuditStore(database), MongoDeliveryStore(database)
@@ -177,7 +191,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         if action.audience in {None, settings.auth0_audience} and not action.scopes <= set(settings.auth0_scopes):
             beyond = " ".join(sorted(action.scopes - set(settings.auth0_scopes)))
             log.warning("action_out_of_reach", action=action.name, scopes=beyond, hint="add them to AUTH0_SCOPES")
-    approval_store = MongoApprovalStore(database, vault(settings))
+    approval_store = MongoApprovalStore(database, sealing)
     approvals = ApprovalService(approval_store, audit, DirectCards(post, identity.links), clock)
     runner = Runner(
         registry=registry,
@@ -191,7 +205,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     )
 
     answering = Answering(tasks, post)
-    invitations = Invitations(identity.linking, People(workspaces), post)
+    invitations = Invitations(identity.linking, People(workspaces, settings.external_users), post)
     requests = Requests(runner, registry, identity.links, invitations)
     events.subscribe(Notices(post, approvals, requests, workspaces).heard)
 
@@ -203,6 +217,22 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     Events(links, invitations, post, tasks).listen(bolt)
     Home(links, approvals, audit_store, post, tasks, workspaces).listen(bolt)
 
+    installs = (
+        Installs.of(
+            installable,
+            database=database,
+            vault=sealing,
+            site=identity.pages.site,
+            links=links,
+            audit=audit,
+            tasks=tasks,
+            api_url=settings.slack_api_url,
+            clock=clock,
+        )
+        if installable
+        else None
+    )
+    leaving = installs.departures if installs else OneDeparture(links, audit)
     gate = Gate(
         bolt=bolt,
         workspaces=workspaces,
@@ -210,6 +240,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         audit=audit,
         post=post,
         tasks=tasks,
+        life_cycle=LifeCycle(links, leaving, settings.external_users),
         external=settings.external_users,
         clock=clock,
     )
@@ -218,11 +249,28 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         ingress = Ingress(settings.slack_signing_secret.get_secret_value(), gate.admit, gate.unsigned, clock)
         app.router.add_post("/slack/events", ingress.receive)
     identity.pages.add_to(app)
+    if installs is not None:
+        installs.add_to(app)
     socket = Socket(app_token, slack, gate) if app_token else None
     signed = checkpoints(settings, database, clock)
     Health(database, workspaces, identity.provider, signed).add_to(app)
-    stores = (audit_store, approval_store, deliveries)
-    return Bot(app, tasks, workspaces, identity, runner, approvals, signed, stores, session, socket)
+    stores: tuple[_Indexed, ...] = (
+        audit_store,
+        approval_store,
+        deliveries,
+        workspaces,
+        *([installs.states] if installs else []),
+    )
+    return Bot(app, tasks, workspaces, identity, runner, approvals, signed, stores, session, socket, installs)
+
+
+def _installable(settings: Settings) -> App | None:
+    """Our application at Slack, where workspaces are many."""
+    secret = settings.slack_client_secret
+    if settings.slack_bot_token is not None or settings.slack_client_id is None or secret is None:
+        return None
+    authorize_url = f"{settings.slack_oidc_issuer.rstrip('/')}/oauth/v2/authorize"
+    return App(settings.slack_client_id, secret.get_secret_value(), authorize_url)
 
 
 @web.middleware

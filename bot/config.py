@@ -153,7 +153,10 @@ class Settings(BaseSettings):
                 "the application's secret; or set AUTH0_CLIENT_KEY for private key JWT",
             ),
             "AUTH0_AUDIENCE": (self.auth0_audience, "the identifier of the API that tokens are for"),
-            "SLACK_BOT_TOKEN": (self.slack_bot_token, "the bot token of the workspace, xoxb-…"),
+            "SLACK_BOT_TOKEN": (
+                self.slack_bot_token or self.slack_client_id or self.slack_client_secret,
+                "the bot token of the workspace, xoxb-…; or set SLACK_CLIENT_ID and SLACK_CLIENT_SECRET for many",
+            ),
             "SLACK_SIGNING_SECRET": (
                 self.slack_signing_secret or self.slack_app_token,
                 "the app's signing secret; or set SLACK_APP_TOKEN for Socket Mode",
@@ -166,9 +169,14 @@ class Settings(BaseSettings):
                 "SLACK_CLIENT_SECRET": (self.slack_client_secret, f"the Slack app's client secret, {why}"),
             }
         problems = [f"{name}: missing. Set it to {what}." for name, (value, what) in needs.items() if not value]
-        if not self.slack_bot_token:
+        installing = not self.slack_bot_token and (self.slack_client_id or self.slack_client_secret)
+        if installing and self.link_proof != "slack":  # else both are asked for above
             installs = {"SLACK_CLIENT_ID": self.slack_client_id, "SLACK_CLIENT_SECRET": self.slack_client_secret}
-            problems += [f"{name}: {_NOT_YET}." for name, value in installs.items() if value]
+            problems += [
+                f"{name}: missing. Set it to what the app's settings at Slack show; both are needed for installation."
+                for name, value in installs.items()
+                if not value
+            ]
         if not self.embedded:
             problems += [
                 f"{name}: missing. It is required with MONGODB_URI; make one with: countersign keys new"

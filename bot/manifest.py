@@ -20,12 +20,13 @@ BOT_SCOPES = (
     "users:read",
     "users:read.email",
 )
-BOT_EVENTS = ("app_home_opened", "app_mention", "message.im")
+BOT_EVENTS = ("app_home_opened", "app_mention", "app_uninstalled", "message.im", "tokens_revoked", "user_change")
 
 
 def manifest(url: str) -> dict[str, Any]:
     """The manifest for the bot at `url`. Raises ConfigurationError where that is no address of a site."""
-    events = f"{_site(url)}/slack/events"
+    site = _site(url)
+    events = f"{site}/slack/events"
     return {
         "display_information": {
             "name": "Countersign",
@@ -49,7 +50,10 @@ def manifest(url: str) -> dict[str, Any]:
                 }
             ],
         },
-        "oauth_config": {"scopes": {"bot": list(BOT_SCOPES)}},
+        "oauth_config": {
+            "redirect_urls": [f"{site}/oauth/slack", f"{site}/slack/oauth_redirect"],
+            "scopes": {"bot": list(BOT_SCOPES)},
+        },
         "settings": {
             "event_subscriptions": {"request_url": events, "bot_events": list(BOT_EVENTS)},
             "interactivity": {"is_enabled": True, "request_url": events},

@@ -9,6 +9,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncApp
 
 from bot.approvals.model import Approval, CardPlace, Verdict
+from bot.approvals.outbox import Unreachable
 from bot.approvals.service import ApprovalService
 from bot.runner import Runner
 from bot.tasks import Tasks
@@ -18,6 +19,7 @@ from handlers.invitations import Invitations
 from handlers.message import Message
 from handlers.post import Post
 from handlers.speaker import Speaker
+from handlers.workspace import NotInstalled
 from oauth import Links
 
 _LONGEST_ADDRESS = 254  # RFC 5321, errata 1690
@@ -35,7 +37,20 @@ class DirectCards:
         cards.approval_card(approval, acting_as="x" * _LONGEST_ADDRESS)
 
     async def show(self, approval: Approval) -> CardPlace:
-        """Post the card, or bring the one that is there up to date."""
+        """Post the card, or bring the one that is there up to date. Raises Unreachable."""
+        try:
+            return await self._shown(approval)
+        except NotInstalled:
+            raise Unreachable from None
+
+    async def tell(self, approval: Approval) -> None:
+        """Tell the requester how it ended. Raises Unreachable."""
+        try:
+            await self.post.dm(approval.requester, cards.outcome(approval))
+        except NotInstalled:
+            raise Unreachable from None
+
+    async def _shown(self, approval: Approval) -> CardPlace:
         principal = await self.links.principal(approval.requester)
         acting_as = (principal.identity.email or principal.identity.name) if principal else None
         card = cards.approval_card(approval, acting_as=acting_as)
@@ -44,10 +59,6 @@ class DirectCards:
             return CardPlace(approval.card.channel, approval.card.ts, approval.revision)
         channel, ts = await self.post.dm(approval.requester, card)
         return CardPlace(channel, ts, approval.revision)
-
-    async def tell(self, approval: Approval) -> None:
-        """Tell the requester how it ended."""
-        await self.post.dm(approval.requester, cards.outcome(approval))
 
 
 @dataclass(frozen=True, slots=True)

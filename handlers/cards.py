@@ -59,6 +59,10 @@ _ENDED = {
         "Your login is no longer valid at the identity provider, so I can no longer act for you. "
         "What was waiting is cancelled. `/agent link` links you again."
     ),
+    "guest": (
+        "You are a guest in this workspace now, and the agent acts for members alone, so your link has ended. "
+        "What was waiting is cancelled. Ask somebody who works here."
+    ),
     "operator": (
         "Whoever runs the bot has ended your link, so I can no longer act for you. What was waiting is cancelled. "
         "Ask them before you link again."
@@ -67,6 +71,7 @@ _ENDED = {
 _ENDED_OTHERWISE = (
     "Your link has ended, so I can no longer act for you. What was waiting is cancelled. `/agent link` links you again."
 )
+OUTSIDERS = "Only members of this workspace can use the agent, no guests. Ask somebody who works here."
 _HELP = (
     ("link", "link your account; I send you a login link"),
     ("code CODE", "type the code from the page after the login"),

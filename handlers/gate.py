@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from bot.audit.writer import AuditWriter
 from bot.errors import AuditUnavailable
 from bot.tasks import Tasks
 from handlers import cards
+from handlers.life_cycle import LifeCycle, event_of
 from handlers.message import Message
 from handlers.speaker import Kind, Speaker, source, speaker
 from handlers.workspace import Installation, NotKnownYet, Workspaces
@@ -26,7 +28,7 @@ log = structlog.get_logger(__name__)
 # What only reads needs no claim, and so no write before the answer.
 READ_ONLY = frozenset({"", "status", "actions", "approvals", "audit", "help"})
 _QUIET = timedelta(minutes=1)
-_OUTSIDERS = "Only members of this workspace can use the agent. Ask somebody who works here."
+_PATIENCE = 2.0
 
 
 class Deliveries(Protocol):
@@ -55,6 +57,7 @@ class Gate:
         audit: AuditWriter,
         post: Answers,
         tasks: Tasks,
+        life_cycle: LifeCycle,
         external: Literal["deny", "allow"],
         clock: Clock,
     ) -> None:
@@ -64,6 +67,7 @@ class Gate:
         self._audit = audit
         self._post = post
         self._tasks = tasks
+        self._life_cycle = life_cycle
         self._external = external
         self._clock = clock
         self._said_at: datetime | None = None
@@ -80,6 +84,9 @@ class Gate:
             # Nobody of ours has asked, so nothing is said; the trail keeps that it was tried.
             await self._audit.append("action.refused", "denied", reason="foreign_origin", request=_short(found.claim))
             return BoltResponse(status=200, body="")
+        event = event_of(payload)
+        if event is not None:
+            return await self._heard(payload, event, installed)
         who = speaker(payload, installed)
         if who is None or _is_own(payload, installed):
             return BoltResponse(status=200, body="")
@@ -95,6 +102,13 @@ class Gate:
         request = AsyncBoltRequest(mode="socket_mode", body=payload, context={"speaker": who, "installed": installed})
         return await self._bolt.async_dispatch(request)
 
+    async def _heard(self, payload: dict[str, Any], event: Mapping[str, Any], installed: Installation) -> BoltResponse:
+        """What Slack itself says. It ends something, so it is done before the ack if the time allows."""
+        work = self._tasks.spawn(self._life_cycle.heard(payload, event, installed), str(event["type"]))
+        await asyncio.wait({work}, timeout=_PATIENCE)
+        failed = work.done() and work.exception() is not None
+        return BoltResponse(status=503 if failed else 200, body="")
+
     async def unsigned(self, reason: str) -> None:
         """A request that Slack did not sign. One entry a minute: whoever can reach us could fill the trail."""
         now = self._clock()
@@ -109,7 +123,7 @@ class Gate:
             "action.refused", "denied", slack=who.slack, reason="external_user", request=_short(who.request)
         )
         if who.response_url:
-            self._tasks.spawn(self._post.answer(who.response_url, cards.note(_OUTSIDERS)), "turned away")
+            self._tasks.spawn(self._post.answer(who.response_url, cards.note(cards.OUTSIDERS)), "turned away")
         return BoltResponse(status=200, body="")
 
 

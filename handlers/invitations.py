@@ -9,7 +9,7 @@ import structlog
 from handlers import cards
 from handlers.blocks import moment
 from handlers.message import Message
-from handlers.people import NoPerson, People
+from handlers.people import Guest, NoPerson, People, PersonUnknown
 from handlers.post import Post
 from handlers.speaker import Speaker
 from oauth import Linking
@@ -34,6 +34,10 @@ class Invitations:
             profile = await self.people.profile(who)
         except NoPerson:
             return cards.note("Only people whose Slack account is active can be linked.")
+        except Guest:
+            return cards.note(cards.OUTSIDERS)
+        except PersonUnknown:
+            return cards.note("Slack does not answer just now, so no link was sent. Please try again in a minute.")
         started = await self.linking.start(who.slack, profile, waiting=waiting, fresh=fresh)
         until = moment(started.expires_at)
         after = " Once you are linked, I go on with what you asked." if waiting else ""

@@ -18,8 +18,8 @@ from oauth.errors import LinkedElsewhere
 
 log = structlog.get_logger(__name__)
 
-# These are told by what takes the link's place, or by the answer to the command.
-_SILENT = {"relinked", "unlink"}
+# These are told by what takes the link's place, by the answer to the command, or to nobody: they are gone.
+_SILENT = {"relinked", "unlink", "deactivated", "uninstalled"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 from oauth.errors import LinkedElsewhere, SealBroken, TokenInvalid
@@ -10,6 +11,8 @@ from oauth.models import Clock, Link, LinkEvent, LinkObserver, LinkVersion, Prin
 from oauth.ports import LinkStore, Taken
 from oauth.vault import Vault
 from oauth.verify import Logout
+
+_AT_ONCE = 16
 
 
 class Links:
@@ -83,10 +86,24 @@ class Links:
         """End all links of one identity; returns how many there were."""
         return sum([await self._end(link, reason) async for link in self._store.links(sub=sub)])
 
-    async def unlink_workspace(self, workspace: str, reason: str) -> int:
-        """End all links of a workspace that the bot has left; returns how many there were."""
-        slack = [link.principal.slack async for link in self._store.links(workspace=workspace)]
-        return sum([await self.unlink(person, reason) for person in slack])
+    async def unlink_workspace(self, workspace: str, reason: str, *, team: str | None = None) -> int:
+        """End all links, and logins under way, of a workspace that the bot has left; how many links there were.
+
+        `team` leaves the other workspaces of an organization alone. Several at a time: each may wait for the provider.
+        """
+        people = {link.principal.slack async for link in self._store.links(workspace=workspace)}
+        people |= {ticket.slack async for ticket in self._store.tickets(workspace)}
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def left(person: SlackUser) -> bool:
+            async with gate:
+                return await self.unlink(person, reason)
+
+        ended = await asyncio.gather(*(left(p) for p in people if team in {None, p.team}), return_exceptions=True)
+        for result in ended:
+            if isinstance(result, BaseException):  # the others have ended all the same
+                raise result
+        return sum(result is True for result in ended)
 
     async def logged_out(self, logout: Logout) -> None:
         """The provider has logged somebody out; a logout token works once. Raises TokenInvalid.

@@ -109,6 +109,9 @@ class LinkStore(Protocol):
     async def count_guess(self, slack: SlackUser, most: int, now: datetime) -> Ticket | None:
         """Take one of `most` guesses; the ticket with that guess counted, or None if none is left."""
 
+    def tickets(self, workspace: str) -> AsyncIterator[Ticket]:
+        """The tickets of a workspace that may still lead to a link."""
+
     def over(self, now: datetime) -> AsyncIterator[Ticket]:
         """Tickets that are void, or whose time is over, while a grant is in them yet."""
 

@@ -45,10 +45,10 @@ class Site:
         """A page from its template."""
         return self.guarded(web.Response(text=self.text(name, **values), content_type="text/html", status=status))
 
-    def text(self, name: str, **values: object) -> str:
+    def text(self, template: str, **values: object) -> str:
         """What a template gives for these values."""
         base = urlsplit(self.public_url).path.rstrip("/")
-        return _templates(self.templates).get_template(name).render(base=base, **values)
+        return _templates(self.templates).get_template(template).render(base=base, **values)
 
     def go_to(self, address: str) -> web.Response:
         """On to an address of ours or of the provider's, as it is written: aiohttp's own redirect rewrites `%2F`."""

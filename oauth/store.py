@@ -199,6 +199,12 @@ class MongoLinkStore:
         )
         return records.ticket_of(found) if found else None
 
+    async def tickets(self, workspace: str) -> AsyncIterator[Ticket]:
+        """The tickets of a workspace that may still lead to a link."""
+        query = {"workspace": workspace, "stage": {"$in": sorted(OPEN_STAGES)}}
+        async for found in _each(self._tickets, query):
+            yield records.ticket_of(found)
+
     async def over(self, now: datetime) -> AsyncIterator[Ticket]:
         """Tickets that are void, or whose time is over, while a grant is in them yet."""
         ended = [{"expires_at": {"$lte": now}}, {"stage": Stage.VOID}]

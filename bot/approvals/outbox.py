@@ -25,8 +25,12 @@ _MOST = 50  # some four hours of trying
 _TURNS = 5
 
 
+class Unreachable(Exception):
+    """Nobody is there any more whom anything could be shown to: the bot was removed from the workspace."""
+
+
 class Cards(Protocol):
-    """What people see of a request."""
+    """What people see of a request. Both that speak raise Unreachable where trying again is of no use."""
 
     def check(self, approval: Approval) -> None:
         """Raises TooLargeToShow where the card cannot show all of it."""
@@ -43,11 +47,12 @@ class Cards(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
-    """What people see after one turn; `failed` if something is left unsaid."""
+    """What people see after one turn; `failed` if something is left unsaid, `in_vain` if it will stay so."""
 
     card: CardPlace | None
     told: bool
     failed: bool
+    in_vain: bool = False
 
 
 class Outbox:
@@ -93,7 +98,7 @@ class Outbox:
         if current is None:
             return False
         turn = await self._say(current)
-        given_up = turn.failed and current.state.final and current.attempts + 1 >= _MOST
+        given_up = turn.in_vain or (turn.failed and current.state.final and current.attempts + 1 >= _MOST)
         if given_up:
             log.error("card_given_up", approval=current.id, attempts=current.attempts + 1)
         pause = timedelta(seconds=min(_LONGEST_PAUSE, 2.0 ** min(current.attempts + 1, 10)))
@@ -110,11 +115,14 @@ class Outbox:
     async def _say(self, current: Approval) -> _Turn:
         card, told = current.card, current.told
         shown = card is not None and card.shown == current.revision
-        if not shown:
-            posted = await self._within_patience(self._cards.show(current), "card_not_shown", current)
-            card, shown = posted or card, posted is not None
-        if current.state.final and not told:
-            told = await self._within_patience(self._told(current), "requester_not_told", current) is True
+        try:
+            if not shown:
+                posted = await self._within_patience(self._cards.show(current), "card_not_shown", current)
+                card, shown = posted or card, posted is not None
+            if current.state.final and not told:
+                told = await self._within_patience(self._told(current), "requester_not_told", current) is True
+        except Unreachable:
+            return _Turn(card, told, failed=True, in_vain=True)
         return _Turn(card, told, failed=not shown or (current.state.final and not told))
 
     async def _told(self, current: Approval) -> bool:
@@ -125,6 +133,8 @@ class Outbox:
         try:
             async with asyncio.timeout(self._patience):
                 return await saying
+        except Unreachable:
+            raise
         except Exception as error:  # Slack's refusals are many; none of them may end the request
             log.warning(event, approval=current.id, attempts=current.attempts + 1, kind=type(error).__name__)
             return None

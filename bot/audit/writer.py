@@ -67,7 +67,7 @@ class AuditWriter:
             "outcome": outcome,
             "reason": reason,
             "team": slack.team if slack else None,
-            "user": slack.user if slack else None,
+            "user": (slack.user or None) if slack else None,
             "sub": identity.sub if identity else sub,
             "org": identity.org if identity else None,
             "action": action,

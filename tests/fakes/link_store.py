@@ -14,7 +14,7 @@ from oauth.errors import StoreUnavailable
 from oauth.models import Identity, Link, LinkVersion, Principal, SlackUser, Subject
 from oauth.ports import StoredSecret, Taken
 from oauth.records import link_document, link_secrets, ticket_document, ticket_secrets
-from oauth.tickets import Stage, Ticket
+from oauth.tickets import OPEN_STAGES, Stage, Ticket
 
 
 def _step(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -205,6 +205,11 @@ class MemoryLinkStore:
             return None
         self.kept_tickets[slack.key] = replace(there, guesses=there.guesses + 1)
         return self.kept_tickets[slack.key]
+
+    async def tickets(self, workspace: str) -> AsyncIterator[Ticket]:
+        for ticket in list(self.kept_tickets.values()):
+            if ticket.slack.workspace == workspace and ticket.stage in OPEN_STAGES:
+                yield ticket
 
     async def over(self, now: datetime) -> AsyncIterator[Ticket]:
         for ticket in list(self.kept_tickets.values()):

@@ -33,23 +33,37 @@ def test_slack_sends_everything_to_one_address() -> None:
     assert made["settings"]["interactivity"] == {"is_enabled": True, "request_url": wanted}
 
 
+def test_slack_sends_browsers_back_to_us_alone() -> None:
+    """Signing in and installing end at our two addresses, and Slack redirects to no other."""
+    made = manifest("https://a.example/bot/")
+    assert made["oauth_config"]["redirect_urls"] == [
+        "https://a.example/bot/oauth/slack",
+        "https://a.example/bot/slack/oauth_redirect",
+    ]
+
+
 def test_it_asks_for_the_least() -> None:
     """These permissions and events and no more; a further one is a decision that this test makes visible."""
     made = manifest("https://a.example")
-    assert made["oauth_config"] == {
-        "scopes": {
-            "bot": [
-                "app_mentions:read",
-                "chat:write",
-                "commands",
-                "im:history",
-                "im:write",
-                "users:read",
-                "users:read.email",
-            ]
-        }
+    assert made["oauth_config"]["scopes"] == {
+        "bot": [
+            "app_mentions:read",
+            "chat:write",
+            "commands",
+            "im:history",
+            "im:write",
+            "users:read",
+            "users:read.email",
+        ]
     }
-    assert made["settings"]["event_subscriptions"]["bot_events"] == ["app_home_opened", "app_mention", "message.im"]
+    assert made["settings"]["event_subscriptions"]["bot_events"] == [
+        "app_home_opened",
+        "app_mention",
+        "app_uninstalled",
+        "message.im",
+        "tokens_revoked",
+        "user_change",
+    ]
 
 
 def test_slack_would_take_its_texts() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,11 +15,14 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.errors import AuditUnavailable
 from bot.tasks import Tasks
 from handlers.gate import Gate
+from handlers.life_cycle import LifeCycle
 from handlers.listening import bolt_app
 from handlers.message import Message
 from handlers.one_workspace import OneWorkspace
 from handlers.speaker import Speaker
 from handlers.workspace import Installation
+from oauth import SlackUser
+from oauth.errors import StoreUnavailable
 from tests.conftest import HandClock
 from tests.unit.handlers.test_speaker import CLICK, COMMAND, HERE, MENTION
 
@@ -61,6 +64,9 @@ class House:
         self.workspace.installed = HERE
         bolt = bolt_app()
         self._listen(bolt)
+        self.ended: list[tuple[str, str]] = []
+        self.left_at: list[datetime] = []
+        self.broken: Exception | None = None
         self.gate = Gate(
             bolt=bolt,
             workspaces=self.workspace,
@@ -68,9 +74,21 @@ class House:
             audit=self.trail,  # type: ignore[arg-type]
             post=self,
             tasks=self.tasks,
+            life_cycle=LifeCycle(self, self, external),  # type: ignore[arg-type]
             external=external,
             clock=clock,
         )
+
+    async def unlink(self, slack: SlackUser, reason: str) -> bool:
+        """A link that ends, or a store that does not answer."""
+        if self.broken is not None:
+            raise self.broken
+        self.ended.append((slack.key, reason))
+        return True
+
+    async def left(self, installed: Installation, since: datetime) -> None:
+        """A workspace that the bot has left."""
+        self.left_at.append(since)
 
     async def answer(self, response_url: str, message: Message) -> bool:
         """As Slack takes an answer."""
@@ -231,3 +249,60 @@ async def test_an_app_that_slack_does_not_name_is_not_compared(house: House) -> 
     house.workspace.installed = Installation("T1", "Work", "UBOT", "BBOT", None)
     await house.admit({**COMMAND, "api_app_id": "A7"})
     assert len(house.heard) == 1
+
+
+def _event(**event: Any) -> dict[str, Any]:
+    about = {"type": "event_callback", "team_id": "T1", "api_app_id": "A1", "event_id": "Ev1"}
+    return about | {"event_time": 1_700_000_000, "event": event}
+
+
+@pytest.mark.parametrize(
+    ("user", "ended"),
+    [
+        ({"id": "U0ADA", "deleted": True}, [("T1:U0ADA", "deactivated")]),
+        ({"id": "U0ADA", "is_restricted": True}, [("T1:U0ADA", "guest")]),
+        ({"id": "U0ADA", "is_ultra_restricted": True}, [("T1:U0ADA", "guest")]),
+        ({"id": "U0ADA", "deleted": False, "real_name": "Ada"}, []),
+        ({"id": None, "deleted": True}, []), ("U0ADA", []), (None, []),
+    ],
+)  # fmt: skip
+async def test_t61_whoever_is_no_member_any_more_is_unlinked(
+    house: House, user: object, ended: list[tuple[str, str]]
+) -> None:
+    """Deactivated or made a guest: the link ends before the ack (guard: `LifeCycle._changed`)."""
+    assert (await house.admit(_event(type="user_change", user=user))).status == 200
+    assert house.ended == ended
+
+
+async def test_t61_an_end_that_could_not_be_written_is_sent_again(house: House) -> None:
+    """Slack gets a 503, so that it repeats the event, and the repetition counts (guards: the status of `Gate._heard`,
+    and that it takes no claim)."""
+    left = _event(type="user_change", user={"id": "U0ADA", "deleted": True})
+    house.broken = StoreUnavailable()
+    assert (await house.admit(left)).status == 503
+    house.broken = None
+    assert (await house.admit(left)).status == 200
+    assert house.ended == [("T1:U0ADA", "deactivated")]
+
+
+@pytest.mark.parametrize(
+    ("event", "times"),
+    [
+        ({"type": "app_uninstalled"}, 1),
+        ({"type": "tokens_revoked", "tokens": {"oauth": [], "bot": ["UBOT"]}}, 1),
+        ({"type": "tokens_revoked", "tokens": {"oauth": ["U0ADA"], "bot": []}}, 0),
+        ({"type": "tokens_revoked"}, 0),
+    ],
+)
+async def test_t61_a_workspace_that_is_left_is_ended(house: House, event: dict[str, Any], times: int) -> None:
+    """Uninstalled, or the bot's own tokens revoked; a person's revoked token is not ours (guard: `LifeCycle.heard`)."""
+    assert (await house.admit(_event(**event))).status == 200
+    assert house.left_at == [datetime.fromtimestamp(1_700_000_001, UTC)] * times
+
+
+async def test_t61_a_foreign_workspace_ends_nothing_here(house: House) -> None:
+    """The same event of another workspace is denied (guard: `Installation.holds`)."""
+    foreign = _event(type="app_uninstalled") | {"team_id": "T9"}
+    assert (await house.admit(foreign)).status == 200
+    assert house.left_at == []
+    assert [reason for _, _, reason in house.trail.entries] == ["foreign_origin"]

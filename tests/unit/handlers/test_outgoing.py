@@ -14,7 +14,7 @@ from handlers import cards
 from handlers.invitations import Invitations
 from handlers.message import Message
 from handlers.one_workspace import OneWorkspace
-from handlers.people import NoPerson, People
+from handlers.people import Guest, NoPerson, People, PersonUnknown
 from handlers.post import Post, client
 from handlers.speaker import Speaker
 from handlers.workspace import Installation
@@ -95,7 +95,7 @@ async def test_an_app_id_that_slack_does_not_tell_is_unknown(api: SlackApi) -> N
 async def test_only_a_confirmed_address_counts(api: SlackApi, user: dict[str, Any], email: str | None) -> None:
     """An address that Slack does not vouch for proves nothing, and linking asks for a code instead."""
     api.answers["users.info"] = {"ok": True, "user": user}
-    assert (await People(workspace(api)).profile(ADA)).email == email
+    assert (await People(workspace(api), "deny").profile(ADA)).email == email
 
 
 @pytest.mark.parametrize("user", [{"deleted": True}, {"is_bot": True}])
@@ -103,12 +103,30 @@ async def test_t15_bots_and_ended_accounts_are_not_invited(api: SlackApi, user: 
     """A deactivated person or a bot gets no login link (guard: NoPerson)."""
     api.answers["users.info"] = {"ok": True, "user": user}
     with pytest.raises(NoPerson):
-        await People(workspace(api)).profile(ADA)
+        await People(workspace(api), "deny").profile(ADA)
+
+
+@pytest.mark.parametrize("mark", ["is_restricted", "is_ultra_restricted", "is_stranger"])
+async def test_t60_guests_are_not_invited(api: SlackApi, mark: str) -> None:
+    """By default neither guests nor strangers are linked; one word allows them (guard: `is_guest`)."""
+    api.answers["users.info"] = {"ok": True, "user": {"real_name": "Eve", mark: True}}
+    with pytest.raises(Guest):
+        await People(workspace(api), "deny").profile(ADA)
+    assert (await People(workspace(api), "allow").profile(ADA)).user_name == "Eve"
+
+
+@pytest.mark.parametrize("answer", [{"ok": False, "error": "internal_error"}, web.Response(status=500)])
+async def test_t60_without_slacks_word_nobody_passes_for_a_member(api: SlackApi, answer: Any) -> None:
+    """While Slack does not answer, a guest cannot be told from a member, so nobody is invited."""
+    api.answers["users.info"] = answer
+    with pytest.raises(PersonUnknown):
+        await People(workspace(api), "deny").profile(ADA)
+    assert (await People(workspace(api), "allow").profile(ADA)).email is None
 
 
 async def test_a_person_whom_slack_does_not_tell_has_no_address(api: SlackApi) -> None:
-    """users.info failing costs the shortcut by e-mail, and nothing else."""
-    found = await People(workspace(api)).profile(ADA)
+    """Where the app may not ask users.info, that costs the shortcut by e-mail, and nothing else."""
+    found = await People(workspace(api), "deny").profile(ADA)
     assert (found.user_name, found.email) == ("ada", None)
 
 
@@ -141,7 +159,7 @@ async def test_t73_a_link_that_cannot_be_sent_is_posted_nowhere_else(api: SlackA
     api.answers[refused] = {"ok": False, "error": "cannot_dm_bot"}
     api.answers["users.info"] = {"ok": True, "user": {}}
     known = workspace(api)
-    rooms = Invitations(OneLink(), People(known), Post(known))  # type: ignore[arg-type]
+    rooms = Invitations(OneLink(), People(known, "deny"), Post(known))  # type: ignore[arg-type]
     said = await rooms.invite(ADA, fresh=True)
     assert "SECRET" not in str(said)
     assert "direct message" in said.text
