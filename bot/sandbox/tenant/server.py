@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from .mail_page import MailPage
 from .mailbox import Mail
 from .metadata import Metadata
 from .model import PEOPLE, Application, Family, Issued, Lifetimes, Passwordless, Person
+from .otp import OtpGrant
 from .passwordless import PasswordlessLogin
 from .state import State, Tenant
 from .tokens import Tokens
@@ -78,6 +80,7 @@ class SandboxTenant:
         )
         self._tokens = Tokens(self._tenant)
         self._passwordless = PasswordlessLogin(self._tenant)
+        self._otp = OtpGrant(self._tenant, self._tokens)
         self._logout = Logout(self._tenant)
         self._faults = Faults()
         self._runner: web.AppRunner | None = None
@@ -166,6 +169,11 @@ class SandboxTenant:
         return self._passwordless.calls
 
     @property
+    def otp_calls(self) -> int:
+        """How often a one-time code was brought to be exchanged, also in vain."""
+        return self._otp.calls
+
+    @property
     def issued(self) -> deque[Issued]:
         """The access tokens that were given out, oldest first, without the tokens themselves."""
         return self.state.issued
@@ -188,6 +196,10 @@ class SandboxTenant:
             self.state.end(family, "administrator")
         await self.state.save()
         return len(found)
+
+    def require_mfa(self, person: str, *, required: bool = True) -> None:
+        """Let a one-time code not be enough for somebody from now on: Auth0 asks for a second factor then."""
+        self.state.change(replace(self._tenant.person(person), needs_mfa=required))
 
     def rotate_keys(self, *, keep_former: bool = True) -> str:
         """Sign with a new key from now on; without `keep_former` what was signed before does not verify any more."""

@@ -29,7 +29,8 @@ async def test_discovery_promises_only_what_is_kept(app: Any) -> None:
     assert found["id_token_signing_alg_values_supported"] == ["RS256"]
     assert found["backchannel_logout_supported"] is True
     assert found["backchannel_logout_session_supported"] is True
-    assert found["grant_types_supported"] == ["authorization_code", "refresh_token"]
+    otp = "http://auth0.com/oauth/grant-type/passwordless/otp"
+    assert found["grant_types_supported"] == ["authorization_code", otp, "refresh_token"]
 
 
 async def test_iss_in_the_answer_is_promised_only_where_it_is_set(app: Any, tenants: Any, app_at: Any) -> None:

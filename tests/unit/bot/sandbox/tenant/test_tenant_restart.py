@@ -93,7 +93,11 @@ async def test_the_file_is_its_owners_alone_and_holds_no_token(app: Any, tenants
 
 
 @pytest.mark.parametrize(
-    "text", ["{not json", "[]", '{"keys": [{}]}', '{"families": [{"id": "x"}]}', '{"families": 7}', '{"sessions": 7}']
+    "text",
+    [
+        *("{not json", "[]", '{"keys": [{}]}', '{"families": [{"id": "x"}]}', '{"families": 7}', '{"sessions": 7}'),
+        *('{"people": 7}', '{"people": {"ada": 7}}', '{"people": {"eve": {"connection": "email"}}}'),
+    ],
 )
 async def test_a_file_that_is_no_state_is_a_new_tenant(tenants: Any, app_at: Any, text: str) -> None:
     """A broken file does not keep the demo from starting."""
@@ -111,3 +115,17 @@ async def test_a_file_of_another_shape_is_kept_aside(tenants: Any) -> None:
     assert [file.name for file in tenants.directory.iterdir() if file.read_text() == '{"families": 7}'] == [
         "tenant.json.unreadable"
     ]
+
+
+async def test_newcomers_and_what_is_known_of_people_survive(app: Any, tenants: Any, app_at: Any) -> None:
+    """Eve's account with its grant, that Dan's address is verified, and that Ada needs a second factor."""
+    eves, dans = await app.by_mail("eve@example.com"), await app.by_mail("dan@example.com")
+    app.tenant.require_mfa("ada")
+    app = await restarted(app, tenants, app_at)
+    people = app.tenant.state.people
+    assert people["ada"].needs_mfa
+    assert people["dan"].email_verified
+    assert not people["bob"].needs_mfa
+    for tokens in (eves, dans):
+        assert (await app.refresh(tokens["refresh_token"]))[0] == 200
+    assert (await app.start("eve@example.com"))[1]["email_verified"] is True
