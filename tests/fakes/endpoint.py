@@ -8,7 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
-from oauth.provider import Client, Provider
+from oauth.passwordless import Passwordless
+from oauth.provider import Client
 from tests.conftest import HandClock
 
 READ = frozenset({"orders:read"})
@@ -55,7 +56,7 @@ class Endpoint:
         return await self.answers.pop(0)(request)
 
 
-def provider_for(endpoint: Endpoint, clock: HandClock, **more: Any) -> Provider:
+def provider_for(endpoint: Endpoint, clock: HandClock, **more: Any) -> Passwordless:
     """Our application there."""
     timeout = more.pop("timeout", 10.0)
     known: dict[str, Any] = {
@@ -66,4 +67,4 @@ def provider_for(endpoint: Endpoint, clock: HandClock, **more: Any) -> Provider:
         "scopes": ("orders:read", "orders:refund"),
         "secret": "s3cret",
     }
-    return Provider(Client(**(known | more)), clock, timeout=timeout)
+    return Passwordless(Client(**(known | more)), clock, timeout=timeout)
