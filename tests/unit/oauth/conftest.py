@@ -19,6 +19,7 @@ from tests.fakes.house import House, house, token_keys
 from tests.fakes.link_store import MemoryLinkStore
 from tests.fakes.observer import ListObserver
 from tests.fakes.provider import FakeProvider
+from tests.fakes.slack_openid import FakeSlackOpenId, slack_openid
 
 
 @pytest.fixture
@@ -32,6 +33,21 @@ async def site(home: House) -> AsyncIterator[Site]:
     """The pages as they are behind https."""
     async for found in serve(home):
         yield found
+
+
+@pytest.fixture
+async def slack(clock: HandClock) -> AsyncIterator[FakeSlackOpenId]:
+    """Slack's OpenID endpoints."""
+    async with slack_openid(clock) as found:
+        yield found
+
+
+@pytest.fixture
+async def home_with_slack(home: House, slack: FakeSlackOpenId) -> AsyncIterator[House]:
+    """An empty house where people show who they are by signing in to Slack."""
+    found = home.replica(**slack.settings)
+    yield found
+    await found.rooms.close()
 
 
 @pytest.fixture
