@@ -30,7 +30,7 @@ class StoredSecret:
 
 
 class LinkStore(Protocol):
-    """Links, tickets, pending revocations and spent logout tokens. Times are UTC; secrets arrive sealed or hashed.
+    """Links, tickets, pending revocations, spent logout tokens, places. Times are UTC; secrets arrive sealed or hashed.
 
     Every method raises StoreUnavailable where the store cannot be reached.
     """
@@ -99,7 +99,7 @@ class LinkStore(Protocol):
         stages: Set[Stage],
         changes: Mapping[str, object],
         *,
-        match: Mapping[str, str | None] | None = None,
+        match: Mapping[str, str | int | None] | None = None,
     ) -> Ticket | None:
         """Apply `changes` if this very ticket is in one of `stages` and matches; returns it as it was before.
 
@@ -115,8 +115,14 @@ class LinkStore(Protocol):
     def over(self, now: datetime) -> AsyncIterator[Ticket]:
         """Tickets that are void, or whose time is over, while a grant is in them yet."""
 
+    async def take_place(self, name: str, most: int, now: datetime, until: datetime) -> bool:
+        """Take one of `most` places of that name until then; False while all are taken.
+
+        How often something may be done in a time, counted for all replicas and all people at once.
+        """
+
     async def forget(self, before: datetime) -> None:
-        """Remove tickets that were over by then and hold no grant, and logout tokens that nobody can use again."""
+        """Remove what was over by then: tickets that hold no grant, spent logout tokens, and places."""
 
     # revocations
 

@@ -12,7 +12,7 @@ from oauth.tickets import Stage, Ticket
 
 Document = dict[str, Any]
 SCHEMA = 1
-_TICKET_SECRETS = ("login", "grant", "code", "waiting", "slack")
+_TICKET_SECRETS = ("login", "grant", "code", "waiting", "slack", "address")
 
 
 def slack_of(found: Document) -> SlackUser:
@@ -80,6 +80,10 @@ def ticket_of(found: Document) -> Ticket:
         sealed_waiting=found.get("sealed_waiting"),
         sealed_slack=found.get("sealed_slack"),
         guesses=found.get("guesses", 0),
+        sealed_address=found.get("sealed_address"),
+        otp_start=found.get("otp_start"),
+        otp_sends=found.get("otp_sends", 0),
+        otp_sent_at=found.get("otp_sent_at"),
     )
 
 

@@ -39,13 +39,14 @@ def _told(method: Callable[_P, Coroutine[Any, Any, _T]]) -> Callable[_P, Corouti
 
 
 class MongoLinkStore:
-    """Collections `links`, `tickets`, `revocations` and `logouts`."""
+    """Collections `links`, `tickets`, `revocations`, `logouts` and `places`."""
 
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         self._links = database["links"]
         self._tickets = database["tickets"]
         self._revocations = database["revocations"]
         self._logouts = database["logouts"]
+        self._places = database["places"]
 
     @_told
     async def ensure_indexes(self) -> None:
@@ -179,7 +180,7 @@ class MongoLinkStore:
         stages: Set[Stage],
         changes: Mapping[str, object],
         *,
-        match: Mapping[str, str | None] | None = None,
+        match: Mapping[str, str | int | None] | None = None,
     ) -> Ticket | None:
         """Apply `changes` if this very ticket is in one of `stages` and matches; returns it as it was before."""
         found = await self._tickets.find_one_and_update(
@@ -212,10 +213,24 @@ class MongoLinkStore:
             yield records.ticket_of(found)
 
     @_told
+    async def take_place(self, name: str, most: int, now: datetime, until: datetime) -> bool:
+        """Take one of `most` places of that name until then; False while all are taken."""
+        for place in range(most):
+            # Where the place is taken yet, the update finds nothing and its insertion meets the very same key.
+            free = {"_id": f"{name}:{place}", "until": {"$lte": now}}
+            try:
+                await self._places.update_one(free, {"$set": {"schema": SCHEMA, "until": until}}, upsert=True)
+            except DuplicateKeyError:
+                continue
+            return True
+        return False
+
+    @_told
     async def forget(self, before: datetime) -> None:
-        """Remove tickets that were over by then and hold no grant, and logout tokens that nobody can use again."""
+        """Remove what was over by then: tickets that hold no grant, spent logout tokens, and places."""
         await self._tickets.delete_many({"expires_at": {"$lt": before}, "sealed_grant": None})
         await self._logouts.delete_many({"until": {"$lt": before}})
+        await self._places.delete_many({"until": {"$lt": before}})
 
     # revocations
 

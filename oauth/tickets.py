@@ -38,7 +38,11 @@ OPEN_STAGES = frozenset(Stage) - {Stage.DONE, Stage.VOID}
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A stored ticket. All hashes are hex SHA-256 of 256 random bits; `sealed_*` open only for this record."""
+    """A stored ticket. All hashes are hex SHA-256 of 256 random bits; `sealed_*` open only for this record.
+
+    `otp_*` is of the login by a one-time code from the provider: `otp_start` names the newest code, and is None while
+    no code is waited for; `guesses` are those at that code, or at ours once the login is done.
+    """
 
     slack: SlackUser
     profile: SlackProfile
@@ -54,6 +58,10 @@ class Ticket:
     sealed_waiting: str | None = field(default=None, repr=False)
     sealed_slack: str | None = field(default=None, repr=False)
     guesses: int = 0
+    sealed_address: str | None = field(default=None, repr=False)
+    otp_start: str | None = None
+    otp_sends: int = 0
+    otp_sent_at: datetime | None = None
 
     @property
     def record(self) -> str:

@@ -158,6 +158,7 @@ async def test_only_the_very_link_is_removed(store: LinkStore) -> None:
 async def test_a_ticket_comes_back_as_it_was_stored(store: LinkStore) -> None:
     """Every field survives, and it is found by person, by hash and by state."""
     ticket = ticket_of(BOB, state_hash="s", browser_hash="b", sealed_login="l", sealed_waiting="w", guesses=2)
+    ticket = replace(ticket, sealed_address="a", otp_start="o", otp_sends=1, otp_sent_at=NOW)
     assert await store.put_ticket(ticket)
     assert await store.ticket(BOB) == ticket
     assert await store.ticket_by_hash(ticket.hash) == ticket
@@ -220,10 +221,10 @@ async def test_a_transition_can_name_what_must_not_have_changed(store: LinkStore
     """With `match` a field that is another by now, or none, stops the step."""
     ticket = ticket_of(browser_hash="b")
     await store.put_ticket(ticket)
-    for wrong in ({"browser_hash": "c"}, {"browser_hash": None}, {"sealed_grant": "g"}):
+    for wrong in ({"browser_hash": "c"}, {"browser_hash": None}, {"sealed_grant": "g"}, {"guesses": 1}):
         assert await store.advance(ticket, OPEN_STAGES, {"stage": Stage.VOID}, match=wrong) is None
     assert await store.advance(
-        ticket, OPEN_STAGES, {"stage": Stage.VOID}, match={"browser_hash": "b", "sealed_grant": None}
+        ticket, OPEN_STAGES, {"stage": Stage.VOID}, match={"browser_hash": "b", "sealed_grant": None, "guesses": 0}
     )
 
 
@@ -237,6 +238,36 @@ async def test_t58_guesses_are_counted_one_by_one(store: LinkStore) -> None:
     assert sorted(guess.guesses for guess in guesses if guess is not None) == [1, 2, 3]
     await store.advance(ticket, {Stage.PROVING}, {"stage": Stage.RETURNED, "guesses": 0})
     assert await store.count_guess(ADA, 3, NOW) is None
+
+
+async def test_t58_a_guess_at_one_code_is_counted_once(store: LinkStore) -> None:
+    """Of ten that saw the same count one may go on, and none at a code that is not the newest (guard: the match on
+    `guesses` and `otp_start` in `advance`)."""
+    ticket = ticket_of(stage=Stage.STARTED, otp_start="newest")
+    await store.put_ticket(ticket)
+    older = {"otp_start": "older", "guesses": 0}
+    assert await store.advance(ticket, {Stage.STARTED}, {"guesses": 1}, match=older) is None
+    newest = {"otp_start": "newest", "guesses": 0}
+    guesses = await asyncio.gather(
+        *(store.advance(ticket, {Stage.STARTED}, {"guesses": 1}, match=newest) for _ in range(10))
+    )
+    assert [former.guesses for former in guesses if former is not None] == [0]
+    assert await store.ticket(ADA) == replace(ticket, guesses=1)
+
+
+async def test_t58_places_are_taken_one_by_one(store: LinkStore) -> None:
+    """Of ten at once three get one, others of another name are not concerned, and each place is free again at its own
+    end (guard: the unique key of a place in `take_place`)."""
+    taken = await asyncio.gather(*(store.take_place("a", 3, NOW, LATER) for _ in range(10)))
+    assert sum(taken) == 3
+    assert await store.take_place("b", 1, NOW, NOW + timedelta(minutes=1))
+    assert not await store.take_place("a", 3, LATER - timedelta(seconds=1), LATER)
+    assert await store.take_place("b", 1, NOW + timedelta(minutes=1), LATER)
+    again = await asyncio.gather(*(store.take_place("a", 3, LATER, LATER + timedelta(hours=1)) for _ in range(10)))
+    assert sum(again) == 3
+    await store.forget(LATER + timedelta(seconds=1))
+    assert not await store.take_place("a", 3, LATER, LATER)
+    assert await store.take_place("b", 1, NOW, LATER)
 
 
 async def test_grants_that_are_left_behind_are_found(store: LinkStore) -> None:
@@ -286,13 +317,15 @@ async def test_t32_a_logout_token_is_spent_once(store: LinkStore) -> None:
 async def test_t35_every_secret_is_found_and_swapped_once(store: LinkStore) -> None:
     """Sealing anew meets each sealed value in its place, and does not undo what has changed since it was read."""
     await store.add_link(link_of())
-    await store.put_ticket(ticket_of(sealed_login="l", sealed_grant="g", sealed_code="c", sealed_waiting="w"))
+    sealed = {"sealed_login": "l", "sealed_grant": "g", "sealed_code": "c", "sealed_waiting": "w"}
+    await store.put_ticket(ticket_of(**sealed, sealed_address="a"))
     await store.queue_revocation("n", "r", NOW)
     found = {secret.sealed: secret async for secret in store.secrets()}
     assert {(s.record, s.name) for s in found.values()} == {
         ("link:T1:UADA", "refresh"), ("link:T1:UADA", "access"),
         ("ticket:T1:UADA", "login"), ("ticket:T1:UADA", "grant"),
-        ("ticket:T1:UADA", "code"), ("ticket:T1:UADA", "waiting"), ("revocation:n", "refresh"),
+        ("ticket:T1:UADA", "code"), ("ticket:T1:UADA", "waiting"), ("ticket:T1:UADA", "address"),
+        ("revocation:n", "refresh"),
     }  # fmt: skip
     for secret in found.values():
         assert await store.swap(secret, f"new-{secret.sealed}")

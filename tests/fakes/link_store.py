@@ -63,6 +63,7 @@ class MemoryLinkStore:
         self.kept_revocations: dict[str, tuple[str, datetime]] = {}
         self._leases: dict[str, _Lease] = {}
         self._logouts: dict[str, datetime] = {}
+        self._places: dict[str, list[datetime]] = {}
 
     @_step
     async def ensure_indexes(self) -> None:
@@ -188,7 +189,7 @@ class MemoryLinkStore:
         stages: Set[Stage],
         changes: Mapping[str, Any],
         *,
-        match: Mapping[str, str | None] | None = None,
+        match: Mapping[str, str | int | None] | None = None,
     ) -> Ticket | None:
         there = self.kept_tickets.get(ticket.slack.key)
         if there is None or there.hash != ticket.hash or there.stage not in stages:
@@ -217,11 +218,19 @@ class MemoryLinkStore:
                 yield ticket
 
     @_step
+    async def take_place(self, name: str, most: int, now: datetime, until: datetime) -> bool:
+        taken = [end for end in self._places.get(name, []) if end > now]
+        free = len(taken) < most
+        self._places[name] = [*taken, until] if free else taken
+        return free
+
+    @_step
     async def forget(self, before: datetime) -> None:
         for key, ticket in list(self.kept_tickets.items()):
             if ticket.expires_at < before and ticket.sealed_grant is None:
                 del self.kept_tickets[key]
         self._logouts = {jti: until for jti, until in self._logouts.items() if until >= before}
+        self._places = {name: ends for name, ends in self._places.items() if max(ends) >= before}
 
     # revocations
 
