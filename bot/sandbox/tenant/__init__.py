@@ -3,7 +3,7 @@
 from .browser import Browser, PageRefused
 from .faults import Hold
 from .mailbox import Mail
-from .model import ORGANIZATION, PEOPLE, Application, Family, Issued, Passwordless, Person
+from .model import ORGANIZATION, PEOPLE, Application, Family, Issued, OrganizationRules, Passwordless, Person
 from .server import SandboxTenant
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Hold",
     "Issued",
     "Mail",
+    "OrganizationRules",
     "PageRefused",
     "Passwordless",
     "Person",

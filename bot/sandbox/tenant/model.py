@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
 ORGANIZATION = "org_sandbox"
@@ -159,6 +159,28 @@ class SignedIn:
     sid: str
     auth_time: datetime
     organization: str | None = None
+
+
+@dataclass(slots=True)
+class OrganizationRules:
+    """What happens to an organization's members, and what does on purpose not happen as it should.
+
+    `refusal` is the error for whoever is no longer a member. Auth0's documents do not say which one a refresh gets:
+    `access_denied` is what its authorize endpoint answers for the same reason, and a client must bear either.
+    With `forged`, refreshed tokens name `named` in place of the organization of their grant; None names none.
+    """
+
+    refusal: Literal["access_denied", "invalid_grant"] = "access_denied"
+    forged: bool = False
+    named: str | None = None
+
+    def forge(self, organization: str | None) -> None:
+        """From now on refreshed tokens name this one; with None, none."""
+        self.forged, self.named = True, organization
+
+    def keep(self) -> None:
+        """Refreshed tokens name the organization of their grant again."""
+        self.forged = False
 
 
 @dataclass(slots=True)

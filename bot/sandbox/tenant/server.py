@@ -19,7 +19,7 @@ from .logout import Logout
 from .mail_page import MailPage
 from .mailbox import Mail
 from .metadata import Metadata
-from .model import PEOPLE, Application, Family, Issued, Lifetimes, Passwordless, Person
+from .model import ORGANIZATION, PEOPLE, Application, Family, Issued, Lifetimes, OrganizationRules, Passwordless, Person
 from .otp import OtpGrant
 from .passwordless import PasswordlessLogin
 from .state import State, Tenant
@@ -137,6 +137,11 @@ class SandboxTenant:
         """The connection `email`; it may be changed at any time."""
         return self._tenant.passwordless
 
+    @property
+    def organizations(self) -> OrganizationRules:
+        """How organizations are kept to; `forge` and `keep` say what refreshed tokens name."""
+        return self._tenant.organizations
+
     # -- looking
 
     @property
@@ -200,6 +205,17 @@ class SandboxTenant:
     def require_mfa(self, person: str, *, required: bool = True) -> None:
         """Let a one-time code not be enough for somebody from now on: Auth0 asks for a second factor then."""
         self.state.change(replace(self._tenant.person(person), needs_mfa=required))
+
+    def leave_organization(self, person: str, organization: str = ORGANIZATION) -> None:
+        """Remove somebody: their grants of the organization live on, but from now on give no token any more."""
+        found = self._tenant.person(person)
+        left = tuple(one for one in found.organizations if one != organization)
+        self.state.change(replace(found, organizations=left))
+
+    def join_organization(self, person: str, organization: str = ORGANIZATION) -> None:
+        """Take somebody in, or in again."""
+        found = self._tenant.person(person)
+        self.state.change(replace(found, organizations=tuple(dict.fromkeys((*found.organizations, organization)))))
 
     def rotate_keys(self, *, keep_former: bool = True) -> str:
         """Sign with a new key from now on; without `keep_former` what was signed before does not verify any more."""

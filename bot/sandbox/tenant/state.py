@@ -11,7 +11,7 @@ import json
 import secrets
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,19 @@ from oauth import Clock
 from . import people as accounts
 from .keys import Signer
 from .mailbox import Mailbox
-from .model import Application, Code, Family, Issued, Lifetimes, Login, Passwordless, Person, Refusal, SignedIn
+from .model import (
+    Application,
+    Code,
+    Family,
+    Issued,
+    Lifetimes,
+    Login,
+    OrganizationRules,
+    Passwordless,
+    Person,
+    Refusal,
+    SignedIn,
+)
 
 _MOST_TOKENS = 500
 _MOST_ENDED = 200
@@ -205,10 +217,19 @@ class Tenant:
     passwordless: Passwordless
     issuer: str = ""
     issuer_in_response: bool = False
+    organizations: OrganizationRules = field(default_factory=OrganizationRules)
 
     def person(self, name: str) -> Person:
         """Raises Refusal for somebody who is not, or no longer, there."""
         found = self.state.people.get(name)
         if found is None:
             raise Refusal(403, "invalid_grant", "The user does not exist")
+        return found
+
+    def member(self, name: str, organization: str | None) -> Person:
+        """Raises Refusal for somebody who is not, or no longer, in the organization, where there is one."""
+        found = self.person(name)
+        if organization is not None and organization not in found.organizations:
+            words = f"user {found.sub} is not part of the {organization} organization"
+            raise Refusal(403, self.organizations.refusal, words)
         return found

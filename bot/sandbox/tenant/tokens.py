@@ -86,7 +86,7 @@ class Tokens:
 
     def begin(self, signed: SignedIn, grant_type: str, code: Code | None = None) -> dict[str, Any]:
         """The answer to a login; with `offline_access` it has a refresh token. Raises Refusal."""
-        person = self.tenant.person(signed.person)
+        person = self.tenant.member(signed.person, signed.organization)
         answer: dict[str, Any] = {}
         family = None
         if "offline_access" in signed.scopes:
@@ -161,9 +161,11 @@ class Tokens:
             state.end(family, "reuse_detected")
         if not state.live(family):
             raise _dead()
-        person = self.tenant.person(family.person)
+        person = self.tenant.member(family.person, family.organization)
         audience, scopes = self._narrowed(family.audience, family.scopes, fields)
-        signed = SignedIn(person.id, audience, scopes, family.sid, family.auth_time, family.organization)
+        rules = self.tenant.organizations
+        organization = rules.named if rules.forged else family.organization
+        signed = SignedIn(person.id, audience, scopes, family.sid, family.auth_time, organization)
         answer = {"refresh_token": state.next_token(family, token)}
         return answer | self._issue(person, signed, "refresh_token", family.id)
 

@@ -118,14 +118,16 @@ async def test_a_file_of_another_shape_is_kept_aside(tenants: Any) -> None:
 
 
 async def test_newcomers_and_what_is_known_of_people_survive(app: Any, tenants: Any, app_at: Any) -> None:
-    """Eve's account with its grant, that Dan's address is verified, and that Ada needs a second factor."""
+    """Eve's account with its grant, Dan's verified address, Ada's second factor, and that Carol has left."""
     eves, dans = await app.by_mail("eve@example.com"), await app.by_mail("dan@example.com")
     app.tenant.require_mfa("ada")
+    app.tenant.leave_organization("carol")
     app = await restarted(app, tenants, app_at)
     people = app.tenant.state.people
     assert people["ada"].needs_mfa
     assert people["dan"].email_verified
     assert not people["bob"].needs_mfa
+    assert [people[one].organizations for one in ("bob", "carol")] == [("org_sandbox",), ()]
     for tokens in (eves, dans):
         assert (await app.refresh(tokens["refresh_token"]))[0] == 200
     assert (await app.start("eve@example.com"))[1]["email_verified"] is True
