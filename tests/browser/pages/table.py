@@ -1,0 +1,57 @@
+"""Every page that the product serves, and how it is reached. A new page is one more line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.browser.pages import ways
+from tests.browser.pages.ways import Way, as_long_name, signs_in, signs_in_as_slack
+from tests.scenarios.town import BOB
+
+_BY_EMAIL = {"LINK_PROOF": "email"}
+_BY_SLACK = {"LINK_PROOF": "slack"}
+_MEMBERS = {"AUTH0_ORGANIZATION": "org_sandbox"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A page: its name in the tests, its template and heading, the way to it, and further settings of the bot."""
+
+    name: str
+    template: str
+    heading: str
+    way: Way
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+PAGES = (
+    Shown("link", "link.html", "Link your account", ways.opens_link),
+    Shown("link-long", "link.html", "Link your account", as_long_name(ways.opens_link)),
+    Shown("linked", "linked.html", "You are linked", signs_in("ada")),
+    Shown("linked-long", "linked.html", "You are linked", as_long_name(signs_in("ada"))),
+    Shown("code", "code.html", "One more step", signs_in("mallory")),
+    Shown("code-long", "code.html", "One more step", as_long_name(signs_in("ada")), {"LINK_PROOF": "code"}),
+    Shown("expired", "refused.html", "This link is no longer valid", ways.opens_expired),
+    Shown("superseded", "refused.html", "This link is no longer valid", ways.opens_superseded),
+    Shown("used", "refused.html", "This link has done its work", ways.opens_used),
+    Shown("wrong-browser", "refused.html", "This is another browser", ways.comes_back_elsewhere),
+    Shown("over", "refused.html", "This login is over", ways.reloads_the_end),
+    Shown("forged", "refused.html", "The form was not sent from its page", ways.sends_without_cookies),
+    Shown("cancelled", "refused.html", "You were not signed in", ways.cancels),
+    Shown("unverified", "refused.html", "Your e-mail address is not verified", signs_in("dan"), _BY_EMAIL),
+    Shown("differs", "refused.html", "These are two different people", signs_in("mallory"), _BY_EMAIL),
+    Shown(
+        "unknown-to-slack",
+        "refused.html",
+        "Slack does not tell your e-mail address",
+        ways.signs_in_unknown_to_slack,
+        _BY_EMAIL,
+    ),
+    Shown("outside", "refused.html", "This account is not a member", ways.signs_in_outside, _MEMBERS),
+    Shown("slack-differs", "refused.html", "This link is another person's", signs_in_as_slack(BOB), _BY_SLACK),
+    Shown("taken", "refused.html", "This account is linked already", ways.signs_in_as_taken),
+    Shown("second", "refused.html", "You are linked to another account", ways.signs_in_with_second_account),
+    Shown("away", "refused.html", "The login cannot be finished now", ways.signs_in_while_provider_fails),
+    Shown("mixed-up", "refused.html", "The login was not accepted", ways.comes_back_from_elsewhere),
+)

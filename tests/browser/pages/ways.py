@@ -1,0 +1,147 @@
+"""The ways to the product's pages. Each begins in Slack and ends with the page in the visitor's window."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from bot.sandbox.tenant.model import Person
+from tests.browser.pages.visitor import Visitor
+from tests.scenarios.town import ADA, BOB
+
+Way: TypeAlias = Callable[[Visitor], Awaitable[None]]
+
+LONG_NAME = "Adalheidis-Wilhelmina Wolfeschlegelsteinhausenbergerdorffwelchevoraltern von Lindqvist"
+LONG_ADDRESS = "adalheidis.wolfeschlegelsteinhausenbergerdorffwelchevoraltern@department-of-orders.example.com"
+
+
+async def opens_link(visitor: Visitor) -> None:
+    """The link page."""
+    await visitor.opens(await visitor.asks_for_link())
+
+
+def signs_in(account: str, user: str = ADA) -> Way:
+    """What comes after the login of this account through the link of this Slack person."""
+
+    async def way(visitor: Visitor) -> None:
+        await visitor.opens(await visitor.asks_for_link(user))
+        await visitor.goes_to_login()
+        await visitor.signs_in(account)
+
+    return way
+
+
+def as_long_name(way: Way) -> Way:
+    """The same for somebody whose name and address are as long as they come."""
+
+    async def longer(visitor: Visitor) -> None:
+        visitor.renames(real_name=LONG_NAME, email=LONG_ADDRESS)
+        people = visitor.town.tenant.state.people
+        people["ada"] = Person("ada", LONG_NAME, LONG_ADDRESS)
+        await way(visitor)
+
+    return longer
+
+
+async def opens_expired(visitor: Visitor) -> None:
+    """A link that has lain for too long."""
+    link = await visitor.asks_for_link()
+    await visitor.waits(minutes=11)
+    await visitor.opens(link)
+
+
+async def opens_superseded(visitor: Visitor) -> None:
+    """A link of two, and the older one."""
+    older = await visitor.asks_for_link()
+    await visitor.asks_for_link()
+    await visitor.opens(older)
+
+
+async def opens_used(visitor: Visitor) -> None:
+    """A link that has linked its person already."""
+    link = await visitor.asks_for_link()
+    await visitor.opens(link)
+    await visitor.goes_to_login()
+    await visitor.signs_in("ada")
+    await visitor.page.get_by_role("heading", name="You are linked").wait_for()
+    await visitor.opens(link)
+
+
+async def reloads_the_end(visitor: Visitor) -> None:
+    """The last page of a login, loaded again."""
+    await signs_in("ada")(visitor)
+    await visitor.page.get_by_role("heading", name="You are linked").wait_for()
+    await visitor.page.reload()
+
+
+async def comes_back_elsewhere(visitor: Visitor) -> None:
+    """A login that was begun in a browser with other cookies."""
+    await opens_link(visitor)
+    await visitor.goes_to_login()
+    await visitor.context.clear_cookies(name="countersign")
+    await visitor.signs_in("ada")
+
+
+async def sends_without_cookies(visitor: Visitor) -> None:
+    """The link page's form, where cookies are blocked."""
+    await opens_link(visitor)
+    await visitor.loses_cookies()
+    await visitor.presses("Continue to sign in")
+
+
+async def cancels(visitor: Visitor) -> None:
+    """A login that was not wanted after all."""
+    await opens_link(visitor)
+    await visitor.goes_to_login()
+    await visitor.cancels()
+
+
+async def signs_in_unknown_to_slack(visitor: Visitor) -> None:
+    """Somebody whose address Slack has not confirmed."""
+    visitor.renames(confirmed=False)
+    await signs_in("ada")(visitor)
+
+
+async def signs_in_outside(visitor: Visitor) -> None:
+    """Somebody who takes the organization out of the provider's address, and is no member."""
+    await visitor.meddles("*/authorize?*", lambda url: url.replace("organization=org_sandbox", "organization="))
+    await signs_in("mallory")(visitor)
+
+
+def signs_in_as_slack(user: str) -> Way:
+    """Ada's link and Ada's account, in a browser that is signed in to Slack as this person."""
+
+    async def way(visitor: Visitor) -> None:
+        await visitor.is_in_slack_as(user)
+        await opens_link(visitor)
+        await visitor.goes_to_login()
+        # By the address and not by the form: the tenant's policy lets its form reach no third server, as Slack is.
+        await visitor.opens(await visitor.stops_at("*/oauth/callback?*", visitor.signs_in("ada")))
+
+    return way
+
+
+async def signs_in_as_taken(visitor: Visitor) -> None:
+    """The account of somebody who is linked, through another person's link with the same address."""
+    await visitor.town.links(ADA, "ada")
+    visitor.renames(BOB, email="ada@example.com")
+    await signs_in("ada", BOB)(visitor)
+
+
+async def signs_in_with_second_account(visitor: Visitor) -> None:
+    """Another account of the same address, while the first is linked."""
+    await visitor.town.links(ADA, "ada")
+    visitor.town.tenant.state.people["ada-by-google"] = Person("ada-by-google", "Ada Lindqvist", "ada@example.com")
+    await signs_in("ada-by-google")(visitor)
+
+
+async def signs_in_while_provider_fails(visitor: Visitor) -> None:
+    """A provider that does not answer when the code is exchanged."""
+    visitor.town.tenant.fail("token", times=100)
+    await signs_in("ada")(visitor)
+
+
+async def comes_back_from_elsewhere(visitor: Visitor) -> None:
+    """An answer that names another provider than the one that was asked."""
+    await visitor.meddles("*/oauth/callback?*", lambda url: f"{url}&iss=https://elsewhere.example/")
+    await signs_in("ada")(visitor)
