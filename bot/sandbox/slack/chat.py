@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from . import limits
 from .arguments import Arguments
+from .call import Answer, Call
 from .errors import SlackRefusal
-from .model import BOT_USER, Blocks, Channel, Message
-from .pace import Pace
+from .model import Blocks, Channel, Message
 from .state import Workspace
 
 TS = re.compile(r"\d{10}\.\d{6}")
@@ -26,7 +25,7 @@ def place(workspace: Workspace, name: str) -> Channel:
     channel = workspace.channels.get(name)
     if channel is None:
         raise SlackRefusal("channel_not_found")
-    if BOT_USER not in channel.members:
+    if workspace.team.bot_user not in channel.members:
         raise SlackRefusal("not_in_channel")
     return channel
 
@@ -50,53 +49,56 @@ def _thread(workspace: Workspace, channel: Channel, ts: str) -> str | None:
     return first.thread_ts or first.ts
 
 
-def _own(workspace: Workspace, arguments: Arguments, error: str) -> Message:
+def _own(call: Call, error: str) -> Message:
     """A message of the bot that is still there; ephemerals cannot be reached by their ts."""
-    channel = workspace.channels.get(arguments.need("channel", "channel_not_found"))
+    channel = call.workspace.channels.get(call.arguments.need("channel", "channel_not_found"))
     if channel is None:
         raise SlackRefusal("channel_not_found")
-    message = workspace.find(channel.id, arguments.need("ts", "message_not_found"))
+    message = call.workspace.find(channel.id, call.arguments.need("ts", "message_not_found"))
     if message is None or message.only_for is not None:
         raise SlackRefusal("message_not_found")
-    if message.user != BOT_USER:
+    if message.user != call.team.bot_user:
         raise SlackRefusal(error)
     return message
 
 
-def post_message(workspace: Workspace, arguments: Arguments, pace: Pace) -> dict[str, Any]:
+def post_message(call: Call) -> Answer:
     """chat.postMessage."""
+    workspace, arguments = call.workspace, call.arguments
     channel = place(workspace, arguments.need("channel", "channel_not_found"))
     text, blocks = content(arguments, limits.MESSAGE_TEXT)
     thread = _thread(workspace, channel, arguments.text("thread_ts"))
-    pace.take(channel.id, workspace.clock())
+    call.pace.take(channel.id, workspace.clock())
     message = workspace.add_message(
         channel.id,
-        BOT_USER,
+        call.team.bot_user,
         text,
         blocks,
         thread_ts=thread,
         broadcast=arguments.flag("reply_broadcast"),
         extra={name: arguments.values[name] for name in KEPT if name in arguments.values},
     )
-    return {"channel": channel.id, "ts": message.ts, "message": message.as_slack()}
+    return {"channel": channel.id, "ts": message.ts, "message": message.as_slack(call.team)}
 
 
-def post_ephemeral(workspace: Workspace, arguments: Arguments, pace: Pace) -> dict[str, Any]:
+def post_ephemeral(call: Call) -> Answer:
     """chat.postEphemeral; the person must be in the channel."""
+    workspace, arguments = call.workspace, call.arguments
     channel = place(workspace, arguments.need("channel", "channel_not_found"))
     person = arguments.need("user", "user_not_in_channel")
     if person not in channel.members:
         raise SlackRefusal("user_not_in_channel")
     text, blocks = content(arguments, limits.MESSAGE_TEXT)
     thread = _thread(workspace, channel, arguments.text("thread_ts"))
-    pace.take(channel.id, workspace.clock())
-    message = workspace.add_message(channel.id, BOT_USER, text, blocks, thread_ts=thread, only_for=person)
+    call.pace.take(channel.id, workspace.clock())
+    message = workspace.add_message(channel.id, call.team.bot_user, text, blocks, thread_ts=thread, only_for=person)
     return {"message_ts": message.ts}
 
 
-def update(workspace: Workspace, arguments: Arguments, pace: Pace) -> dict[str, Any]:
+def update(call: Call) -> Answer:
     """chat.update. Text alone takes the blocks away and shows "(edited)"; neither text nor blocks is `no_text`."""
-    message = _own(workspace, arguments, "cant_update_message")
+    workspace, arguments = call.workspace, call.arguments
+    message = _own(call, "cant_update_message")
     text, blocks = content(arguments, limits.UPDATED_TEXT)
     extra = message.extra | {name: arguments.values[name] for name in KEPT if name in arguments.values}
     text = text if "text" in arguments.values else message.text
@@ -106,12 +108,12 @@ def update(workspace: Workspace, arguments: Arguments, pace: Pace) -> dict[str, 
         "channel": message.channel,
         "ts": message.ts,
         "text": message.text,
-        "message": message.as_slack(),
+        "message": message.as_slack(call.team),
     }
 
 
-def delete(workspace: Workspace, arguments: Arguments, pace: Pace) -> dict[str, Any]:
+def delete(call: Call) -> Answer:
     """chat.delete."""
-    message = _own(workspace, arguments, "cant_delete_message")
-    workspace.change_message(message, deleted=True)
+    message = _own(call, "cant_delete_message")
+    call.workspace.change_message(message, deleted=True)
     return {"channel": message.channel, "ts": message.ts}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,12 +11,14 @@ from . import controls, limits, payloads, views
 from .arguments import Arguments
 from .dispatch import Delivery, Dispatch
 from .errors import NoSuchThing, SlackRefusal
-from .model import BOT_USER, SLACKBOT, Channel, Message, Person, ResponseUrl, View
+from .model import Channel, Message, ResponseUrl, View
+from .people import Person
+from .response_actions import follow
 from .response_urls import ResponseUrls, respond
 from .state import Workspace
+from .team import SLACKBOT, Origin
 
 EVENTS = frozenset({"message.im", "app_mention", "app_home_opened"})
-TROUBLE = "We had some trouble connecting. Try again?"
 
 
 @dataclass(frozen=True)
@@ -29,16 +31,20 @@ class Submission:
 
 
 class Gestures:
-    """The people's side. `events` are the subscriptions of the app, as in its manifest."""
+    """The people's side. `events` are the subscriptions of the app, as in its manifest; `origin` says from which
+    workspace what they do is sent. Whether the app is installed there is not asked: a bot must bear requests from
+    where it does not know that it is."""
 
     def __init__(
         self,
         workspace: Workspace,
         dispatch: Dispatch,
         response_urls: ResponseUrls,
+        origin: Callable[[], Origin],
         events: frozenset[str] = EVENTS,
     ) -> None:
         self._workspace = workspace
+        self._origin = origin
         self._dispatch = dispatch
         self._urls = response_urls
         self.events = events
@@ -48,11 +54,12 @@ class Gestures:
         person, channel = self._both(who, where)
         name, text = (*line.split(maxsplit=1), "", "")[:2]
         fields = payloads.command(
+            self._origin(),
             person,
             channel,
             name,
             text.strip(),
-            response_url=self._urls.new(person.id, channel.id),
+            response_url=self._urls.new(self._workspace, person.id, channel.id),
             trigger_id=self._workspace.new_trigger(person.id),
         )
         delivery = await self._dispatch.form(fields)
@@ -76,14 +83,15 @@ class Gestures:
         root = (first.thread_ts or first.ts) if first else None
         text = limits.text(text, limits.MESSAGE_TEXT)
         message = self._workspace.add_message(channel.id, person.id, text, None, thread_ts=root, extra=extra)
-        mentioned = re.search(rf"<@{BOT_USER}(\|[^>]*)?>", text) is not None
-        present = BOT_USER in channel.members
+        bot, origin = self._workspace.team.bot_user, self._origin()
+        mentioned = re.search(rf"<@{bot}(\|[^>]*)?>", text) is not None
+        present = bot in channel.members
         if channel.is_im and "message.im" in self.events:
-            await self._event(person, channel, payloads.said("message", person, channel, message))
+            await self._event(channel, payloads.said("message", origin, person, channel, message))
         if not channel.is_im and present and "message.channels" in self.events:
-            await self._event(person, channel, payloads.said("message", person, channel, message))
+            await self._event(channel, payloads.said("message", origin, person, channel, message))
         if not channel.is_im and present and mentioned and "app_mention" in self.events:
-            await self._event(person, channel, payloads.said("app_mention", person, channel, message))
+            await self._event(channel, payloads.said("app_mention", origin, person, channel, message))
         return message.ts
 
     async def open_home(self, who: str, tab: str = "home") -> Delivery | None:
@@ -94,7 +102,8 @@ class Gestures:
             return None
         home = self._workspace.homes.get(person.id)
         ts = self._workspace.next_ts()
-        return await self._event(person, channel, payloads.home_opened(person, channel, tab, home, ts=ts))
+        event = payloads.home_opened(self._origin(), person, channel, tab, home, ts=ts)
+        return await self._event(channel, event)
 
     async def click(
         self,
@@ -117,11 +126,12 @@ class Gestures:
         action = controls.used(block, element, value, at=self._workspace.next_ts())
         return await self._dispatch.interaction(
             payloads.message_actions(
+                self._origin(),
                 person,
                 channel,
                 message,
                 action,
-                response_url=self._urls.new(person.id, channel.id, message),
+                response_url=self._urls.new(self._workspace, person.id, channel.id, message),
                 trigger_id=self._workspace.new_trigger(person.id),
                 values=values,
             )
@@ -146,7 +156,7 @@ class Gestures:
         action = controls.used(block, element, value, at=self._workspace.next_ts())
         inside = view.id if view.content["type"] == "modal" else None
         trigger = self._workspace.new_trigger(person.id, inside)
-        payload = payloads.view_actions(person, view, action, trigger_id=trigger)
+        payload = payloads.view_actions(self._origin(), person, view, action, trigger_id=trigger)
         return await self._dispatch.interaction(payload)
 
     async def submit(self, who: str, view_id: str, given: Mapping[str, Any]) -> Submission:
@@ -159,9 +169,9 @@ class Gestures:
             views.troubled(self._workspace, view, errors=faults)
             return Submission(None, faults)
         trigger = self._workspace.new_trigger(person.id, view.id)
-        payload = payloads.view_submission(person, view, trigger_id=trigger)
+        payload = payloads.view_submission(self._origin(), person, view, trigger_id=trigger)
         delivery = await self._dispatch.interaction(payload)
-        return Submission(delivery, self._follow(view, delivery))
+        return Submission(delivery, follow(self._workspace, view, delivery))
 
     async def close(self, who: str, view_id: str, *, cleared: bool = False) -> Delivery | None:
         """Close a modal (`cleared`: all of them); the app hears of it where it asked to."""
@@ -174,38 +184,11 @@ class Gestures:
             views.pop(self._workspace, view)
         if not view.content.get("notify_on_close"):
             return None
-        return await self._dispatch.interaction(payloads.view_closed(person, view, cleared=cleared))
+        return await self._dispatch.interaction(payloads.view_closed(self._origin(), person, view, cleared=cleared))
 
-    def _follow(self, view: View, delivery: Delivery) -> dict[str, str]:
-        """Do what `response_action` says; gives the errors to show."""
-        answer = delivery.answer
-        action = answer.get("response_action")
-        try:
-            if delivery.failure:
-                views.troubled(self._workspace, view, errors={}, trouble=TROUBLE)
-            elif action == "errors":
-                errors = {str(name): str(text) for name, text in dict(answer.get("errors", {})).items()}
-                if not errors or not errors.keys() <= view.values.keys():
-                    # An error for a block that is no input is shown nowhere: Slack says only this.
-                    views.troubled(self._workspace, view, errors={}, trouble=TROUBLE)
-                    return {}
-                views.troubled(self._workspace, view, errors=errors)
-                return errors
-            elif action == "update":
-                views.replace(self._workspace, view, limits.view(answer.get("view"), "modal"))
-            elif action == "push":
-                views.push(self._workspace, view.user, limits.view(answer.get("view"), "modal"))
-            elif action == "clear":
-                views.clear(self._workspace, view.user)
-            else:
-                views.pop(self._workspace, view)
-        except SlackRefusal:
-            views.troubled(self._workspace, view, errors={}, trouble=TROUBLE)
-        return {}
-
-    async def _event(self, person: Person, channel: Channel, event: dict[str, Any]) -> Delivery:
+    async def _event(self, channel: Channel, event: dict[str, Any]) -> Delivery:
         at = self._workspace.clock().timestamp()
-        return await self._dispatch.event(payloads.envelope(person, event, at=at, shared=channel.shared))
+        return await self._dispatch.event(payloads.envelope(self._origin(), event, at=at, shared=channel.shared))
 
     def _both(self, who: str, where: str) -> tuple[Person, Channel]:
         person, channel = self._workspace.person(who), self._workspace.channel(where)

@@ -1,4 +1,4 @@
-"""What a workspace is made of, and the ids that never change from one start to the next."""
+"""What a workspace is made of: channels, messages, views, and what Slack hands out for a while."""
 
 from __future__ import annotations
 
@@ -6,64 +6,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-TEAM = "T0COUNTER"
-TEAM_NAME = "Sandbox"
-TEAM_DOMAIN = "sandbox"
-APP = "A0SANDBOX"
-APP_NAME = "Countersign"
-BOT = "B0BOT"
-BOT_USER = "U0BOT"
-SLACKBOT = "USLACKBOT"
-VERIFICATION_TOKEN = "sandbox-verification-token"
+from .team import APP, Team, bot_profile
 
 Blocks = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Person:
-    """Somebody with an account; `confirmed` says that Slack vouches for the e-mail address."""
-
-    id: str
-    name: str
-    real_name: str
-    email: str
-    confirmed: bool = True
-    team: str = TEAM
-    deleted: bool = False
-
-    def as_slack(self, *, with_email: bool) -> dict[str, Any]:
-        """The `user` object of users.info; the address only under `users:read.email`."""
-        profile: dict[str, Any] = {
-            "real_name": self.real_name,
-            "real_name_normalized": self.real_name,
-            "display_name": self.name,
-            "display_name_normalized": self.name,
-            "title": "",
-            "team": self.team,
-        }
-        if with_email:
-            profile["email"] = self.email
-        return {
-            "id": self.id,
-            "team_id": self.team,
-            "name": self.name,
-            "real_name": self.real_name,
-            "deleted": self.deleted,
-            "tz": "Etc/UTC",
-            "tz_label": "Coordinated Universal Time",
-            "tz_offset": 0,
-            "profile": profile,
-            "is_admin": False,
-            "is_owner": False,
-            "is_primary_owner": False,
-            "is_restricted": False,
-            "is_ultra_restricted": False,
-            "is_stranger": self.team != TEAM,
-            "is_bot": False,
-            "is_app_user": False,
-            "is_email_confirmed": self.confirmed,
-            "updated": 1700000000,
-        }
 
 
 @dataclass
@@ -76,14 +21,15 @@ class Channel:
     topic: str = ""
     user: str | None = None
     shared: bool = False
+    creator: str = ""
 
     @property
     def is_im(self) -> bool:
         """Whether these are direct messages."""
         return self.user is not None
 
-    def as_slack(self, bot: str = BOT_USER) -> dict[str, Any]:
-        """The `channel` object of conversations.info, as the bot sees it."""
+    def as_slack(self, team: Team) -> dict[str, Any]:
+        """The `channel` object of conversations.info, as the bot in that workspace sees it."""
         if self.is_im:
             return {
                 "id": self.id,
@@ -92,7 +38,7 @@ class Channel:
                 "is_org_shared": False,
                 "user": self.user,
                 "is_archived": False,
-                "context_team_id": TEAM,
+                "context_team_id": team.id,
                 "is_open": True,
                 "priority": 0,
             }
@@ -110,10 +56,10 @@ class Channel:
             "is_general": self.name == "general",
             "is_shared": self.shared,
             "is_ext_shared": self.shared,
-            "is_org_shared": False,
-            "context_team_id": TEAM,
-            "creator": "U0ADA",
-            "is_member": bot in self.members,
+            "is_org_shared": team.enterprise is not None,
+            "context_team_id": team.id,
+            "creator": self.creator,
+            "is_member": team.bot_user in self.members,
             "topic": {"value": self.topic, "creator": "", "last_set": 0},
             "purpose": {"value": self.topic, "creator": "", "last_set": 0},
             "num_members": len(self.members),
@@ -142,12 +88,12 @@ class Message:
         """Whether this person sees it; None stands for nobody in particular, who sees no ephemerals."""
         return not self.deleted and (self.only_for is None or self.only_for == viewer)
 
-    def as_slack(self) -> dict[str, Any]:
-        """The `message` object of Slack's payloads and answers."""
+    def as_slack(self, team: Team) -> dict[str, Any]:
+        """The `message` object of Slack's payloads and answers, in this workspace."""
         made: dict[str, Any] = {"type": "message", "user": self.user, "ts": self.ts, "text": self.text}
-        made["team"] = TEAM
-        if self.user == BOT_USER:
-            made |= {"bot_id": BOT, "app_id": APP, "bot_profile": bot_profile()}
+        made["team"] = team.id
+        if self.user == team.bot_user:
+            made |= {"bot_id": team.bot, "app_id": APP, "bot_profile": bot_profile(team)}
         if self.blocks:
             made["blocks"] = self.blocks
         if self.thread_ts:
@@ -176,12 +122,12 @@ class View:
     trouble: str = ""
     rev: int = 0
 
-    def as_slack(self) -> dict[str, Any]:
-        """The `view` object of payloads and of views.open."""
+    def as_slack(self, team: Team) -> dict[str, Any]:
+        """The `view` object of payloads and of views.open, in this workspace."""
         content = self.content
         made = {
             "id": self.id,
-            "team_id": TEAM,
+            "team_id": team.id,
             "type": content["type"],
             "blocks": content["blocks"],
             "private_metadata": content.get("private_metadata") or "",
@@ -197,8 +143,8 @@ class View:
             "root_view_id": self.root,
             "app_id": APP,
             "external_id": content.get("external_id") or "",
-            "app_installed_team_id": TEAM,
-            "bot_id": BOT,
+            "app_installed_team_id": team.id,
+            "bot_id": team.bot,
         }
         if content.get("submit_disabled") is not None:
             made["submit_disabled"] = content["submit_disabled"]
@@ -227,16 +173,3 @@ class ResponseUrl:
     ts: str | None = None
     thread_ts: str | None = None
     left: int = 5
-
-
-def bot_profile() -> dict[str, Any]:
-    """Who posts, as Slack describes an app's bot."""
-    return {
-        "id": BOT,
-        "deleted": False,
-        "name": APP_NAME,
-        "updated": 1700000000,
-        "app_id": APP,
-        "user_id": BOT_USER,
-        "team_id": TEAM,
-    }

@@ -5,6 +5,7 @@ Five uses in thirty minutes; they outlive a restart of the sandbox as they would
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +15,7 @@ from . import limits
 from .arguments import Arguments
 from .chat import content
 from .errors import SlackRefusal
-from .model import BOT_USER, Message, ResponseUrl
+from .model import Message, ResponseUrl
 from .state import Workspace
 
 BAD_REQUEST = 400
@@ -22,40 +23,44 @@ NOT_FOUND = 404
 
 
 class ResponseUrls:
-    """Answers `/hooks/…`, and makes the addresses."""
+    """Answers `/hooks/…`, and makes the addresses; one for all workspaces, each named in its addresses."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, find: Callable[[str], Workspace | None]) -> None:
+        self._find = find
         self.base = ""
 
     def add_routes(self, app: web.Application) -> None:
         """Mount it."""
-        app.router.add_post("/hooks/{number}/{secret}", self._handle)
+        app.router.add_post("/hooks/{address:.+}", self._handle)
 
-    def new(self, user: str, channel: str, message: Message | None = None) -> str:
+    def new(self, workspace: Workspace, user: str, channel: str, message: Message | None = None) -> str:
         """An absolute address, for a command or for a click on `message`."""
-        return f"{self.base}/hooks/{self._workspace.new_response_url(user, channel, message)}"
+        return f"{self.base}/hooks/{workspace.team.home}/{workspace.new_response_url(user, channel, message)}"
 
     async def _handle(self, request: web.Request) -> web.Response:
         try:
             arguments = await given.read(request)
-            self.use("{number}/{secret}".format(**request.match_info), arguments)
+            home, _, key = request.match_info["address"].partition("/")
+            workspace = self._find(home)
+            if workspace is None:
+                raise SlackRefusal("expired_url", status=NOT_FOUND)
+            self.use(workspace, key, arguments)
         except SlackRefusal as refusal:
             if refusal.status == NOT_FOUND:
                 return web.json_response(refusal.body(), status=NOT_FOUND)
             return web.Response(text=refusal.error, status=BAD_REQUEST)
         return web.Response(text="ok")
 
-    def use(self, key: str, arguments: Arguments) -> None:
+    def use(self, workspace: Workspace, key: str, arguments: Arguments) -> None:
         """Spend one use. SlackRefusal `expired_url`, `used_url`, `invalid_blocks`, `no_text`, …"""
-        url = self._workspace.response_urls.get(key)
-        if url is None or self._workspace.clock().timestamp() > url.expires:
+        url = workspace.response_urls.get(key)
+        if url is None or workspace.clock().timestamp() > url.expires:
             raise SlackRefusal("expired_url", status=NOT_FOUND)
         if url.left < 1:
             raise SlackRefusal("used_url", status=NOT_FOUND)
         url.left -= 1
-        self._workspace.touch()
-        respond(self._workspace, url, arguments)
+        workspace.touch()
+        respond(workspace, url, arguments)
 
 
 def respond(workspace: Workspace, url: ResponseUrl, arguments: Arguments) -> None:
@@ -73,4 +78,4 @@ def respond(workspace: Workspace, url: ResponseUrl, arguments: Arguments) -> Non
     aloud = arguments.text("response_type") == "in_channel"
     more: dict[str, Any] = {"only_for": None if aloud else url.user}
     more["thread_ts"] = arguments.text("thread_ts") or url.thread_ts
-    workspace.add_message(url.channel, BOT_USER, text, blocks, **more)
+    workspace.add_message(url.channel, workspace.team.bot_user, text, blocks, **more)

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from . import storage
-from .chat import place
-from .dispatch import Delivery, Dispatch
-from .gestures import EVENTS, Gestures, Submission
-from .model import Person, View
-from .pace import Pace
+from .dispatch import Dispatch
+from .errors import NoSuchThing
+from .gestures import EVENTS, Gestures
+from .inhabited import SandboxWorkspace
+from .installations import Installations
 from .response_urls import ResponseUrls
-from .state import Found, Workspace, utc_now
+from .state import utc_now
+from .team import FIRST, TEAMS, Origin, Team
 from .ui import LOOPBACK, CommandHint, Ui
 from .web_api import SCOPES, Fault, FaultKind, WebApi
+from .workspaces import Workspaces
 
 BODY_LIMIT = 4 * 1024 * 1024
 ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 – compared with, not bound to
 
 
-class SandboxSlack:
-    """A Slack workspace on this machine: Web API, signed requests to the bot, and a page at `/`.
+class SandboxSlack(SandboxWorkspace):
+    """Slack on this machine: Web API, signed requests to the bot, and a page at `/`; itself the first workspace.
 
-    `data_dir` keeps `slack.json`; `events_url` is the bot's one address and may be set later; `burst` messages
-    may be posted to a channel at once, then one a second; `ack_seconds` and `retry_pauses` are Slack's three
-    seconds and its delays before an event is sent again; `sleep` waits for those.
+    `data_dir` keeps `slack.json`; `bot_token` is that of the first workspace, where the app is then installed from
+    the start; `events_url` is the bot's one address and may be set later; `burst` messages may be posted to a
+    channel at once, then one a second; `ack_seconds` and `retry_pauses` are Slack's three seconds and its delays
+    before an event is sent again; `sleep` waits for those.
     """
 
     def __init__(
@@ -37,7 +40,7 @@ class SandboxSlack:
         data_dir: Path | str,
         *,
         signing_secret: str,
-        bot_token: str,
+        bot_token: str = "",
         events_url: str = "",
         commands: Sequence[CommandHint] = (),
         scopes: Sequence[str] = SCOPES,
@@ -48,19 +51,34 @@ class SandboxSlack:
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Any] | None = None,
     ) -> None:
-        path = Path(data_dir) / "slack.json"
-        self._keeper = storage.Keeper(path, lambda: self.workspace.snapshot())
-        self.workspace = Workspace(clock, changed=self._keeper.mark)
-        if path.exists():
-            self._restore(path)
+        self._workspaces = Workspaces(Path(data_dir), clock)
+        self.installations = Installations(clock)
+        if bot_token:
+            self.installations.adopt(FIRST.id, bot_token, scopes)
         more = {} if sleep is None else {"sleep": sleep}
         self.dispatch = Dispatch(events_url, signing_secret, clock, wait=ack_seconds, pauses=retry_pauses, **more)
-        self._urls = ResponseUrls(self.workspace)
-        self.gestures = Gestures(self.workspace, self.dispatch, self._urls, events)
-        self.api = WebApi(self.workspace, bot_token, Pace(burst=burst), tuple(scopes))
+        self._urls = ResponseUrls(self._workspaces.find)
+        self._events = events
+        self._others: dict[str, SandboxWorkspace] = {}
+        super().__init__(FIRST, self._workspaces.at(FIRST), self._gestures(FIRST))
+        self.api = WebApi(self._workspaces, self.installations, burst)
         self.ui = Ui(self.workspace, self.gestures, commands)
         self._runner: web.AppRunner | None = None
         self.url = ""
+
+    def other(self, team: str) -> SandboxWorkspace:
+        """Another workspace on the same server: `T0SECOND`, or `T0NORTH` and `T0SOUTH` of the organization `E0GRID`.
+
+        Raises NoSuchThing.
+        """
+        if team == FIRST.id:
+            return self
+        if team not in TEAMS:
+            raise NoSuchThing(f"no workspace {team}")
+        if team not in self._others:
+            there = TEAMS[team]
+            self._others[team] = SandboxWorkspace(there, self._workspaces.at(there), self._gestures(there))
+        return self._others[team]
 
     # -- running
 
@@ -82,9 +100,9 @@ class SandboxSlack:
             await self._runner.cleanup()
             self._runner = None
             raise
-        # Only whoever has the port writes the file: a second start on it must not undo what the first one keeps.
+        # Only whoever has the port writes the files: a second start on it must not undo what the first one keeps.
         await self.dispatch.start()
-        self._keeper.start()
+        self._workspaces.start()
         bound = self._runner.addresses[0][1]
         shown = "127.0.0.1" if host in ANYWHERE else host
         self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{bound}"
@@ -98,13 +116,7 @@ class SandboxSlack:
             await self._runner.cleanup()
             self._runner = None
         await self.dispatch.stop()
-        await self._keeper.stop()
-
-    def _restore(self, path: Path) -> None:
-        try:
-            self.workspace.restore(storage.load(path) or {})
-        except ValueError:
-            storage.put_aside(path)
+        await self._workspaces.stop()
 
     @property
     def api_url(self) -> str:
@@ -120,87 +132,13 @@ class SandboxSlack:
     def events_url(self, url: str) -> None:
         self.dispatch.events_url = url
 
-    # -- people
-
-    async def command(self, user: str, text: str, channel: str = "C0GENERAL") -> Delivery:
-        """Type `/agent status`; gives what the bot answered within the deadline."""
-        return await self.gestures.command(user, text, channel)
-
-    async def say(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> str:
-        """Post as a person, in Slack's markup (`<@U0BOT> …`); gives the ts."""
-        return await self.gestures.say(user, channel, text, thread_ts)
-
-    async def click(
-        self,
-        user: str,
-        channel: str,
-        ts: str,
-        action_id: str,
-        *,
-        block_id: str | None = None,
-        value: object = None,
-    ) -> Delivery:
-        """Use a control of a message that this person sees. Raises NoSuchThing."""
-        return await self.gestures.click(user, channel, ts, action_id, block_id=block_id, value=value)
-
-    async def click_view(self, user: str, view_id: str, action_id: str, *, value: object = None) -> Delivery:
-        """Use a control of a modal or of the Home tab."""
-        return await self.gestures.click_view(user, view_id, action_id, value=value)
-
-    async def submit(self, user: str, view_id: str, values: Mapping[str, Any]) -> Submission:
-        """Submit a modal: `{block_id: value}`, or `{block_id: {action_id: value}}`."""
-        return await self.gestures.submit(user, view_id, values)
-
-    async def close(self, user: str, view_id: str, *, cleared: bool = False) -> Delivery | None:
-        """Close a modal without submitting it."""
-        return await self.gestures.close(user, view_id, cleared=cleared)
-
-    async def open_home(self, user: str, tab: str = "home") -> Delivery | None:
-        """Look at the app's Home tab; the event goes to the bot."""
-        return await self.gestures.open_home(user, tab)
-
-    def add_person(self, name: str, *, email: str | None = None, **more: Any) -> Person:
-        """Let somebody else in, e.g. `add_person("Mallory", team="T0OTHER")` from another workspace."""
-        handle = name.lower()
-        address = email or f"{handle}@example.com"
-        return self.workspace.admit(Person(f"U0{name.upper()}", handle, name, address, **more))
-
-    # -- looking
-
-    def dm(self, user: str) -> str:
-        """The channel of this person's direct messages with the app."""
-        return place(self.workspace, self.workspace.person(user).id).id
-
-    def messages(self, channel: str, viewer: str | None = None) -> list[dict[str, Any]]:
-        """What is in a channel, oldest first, in Slack's shape with `channel` and `ephemeral` added.
-
-        Ephemerals are there only for the `viewer` who sees them.
-        """
-        who = self.workspace.person(viewer).id if viewer else None
-        seen = self.workspace.seen(self.workspace.channel(channel).id, who)
-        return [m.as_slack() | {"channel": m.channel, "ephemeral": m.only_for is not None} for m in seen]
-
-    def view_for(self, user: str) -> dict[str, Any] | None:
-        """The modal that this person has in front of them, with `errors` and `trouble` as shown; or None."""
-        stack = self.workspace.stacks.get(self.workspace.person(user).id, [])
-        return self._shown(stack[-1]) if stack else None
-
-    def home_for(self, user: str) -> dict[str, Any] | None:
-        """What was published to this person's Home tab; or None."""
-        home = self.workspace.homes.get(self.workspace.person(user).id)
-        return self._shown(home) if home else None
-
-    async def until(self, predicate: Callable[[], Found | None], timeout: float = 5.0) -> Found:
-        """What `predicate` returns once that is true; asked again at every change, never by polling.
-
-        Raises TimeoutError after `timeout` seconds.
-        """
-        return await self.workspace.until(predicate, timeout)
-
     def fail(self, method: str, kind: FaultKind = "refuse", **more: Any) -> None:
-        """Let the next calls of a Web API method go wrong; see Fault."""
+        """Let the next calls of a Web API method go wrong, whichever workspace they are for; see Fault."""
         self.api.faults.append(Fault(method, kind, **more))
 
-    @staticmethod
-    def _shown(view: View) -> dict[str, Any]:
-        return view.as_slack() | {"errors": view.errors, "trouble": view.trouble}
+    def _gestures(self, team: Team) -> Gestures:
+        origin = partial(self._origin, team)
+        return Gestures(self._workspaces.at(team), self.dispatch, self._urls, origin, self._events)
+
+    def _origin(self, team: Team) -> Origin:
+        return Origin(team, self.installations.org_wide(team))

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from .errors import NoSuchThing, SlackRefusal
-from .model import BOT_USER, TEAM, Blocks, Channel, Message, Person, ResponseUrl, Trigger, View
+from .model import Blocks, Channel, Message, ResponseUrl, Trigger, View
+from .people import RESIDENTS, Person
+from .team import FIRST, Team
 
 Clock = Callable[[], datetime]
 Found = TypeVar("Found")
@@ -18,6 +20,7 @@ Found = TypeVar("Found")
 TRIGGER_SECONDS = 3
 RESPONSE_URL_MINUTES = 30
 KEPT_MESSAGES = 2_000
+CHANNELS = {"C0GENERAL": "Everybody, everything", "C0SUPPORT": "Orders, refunds and customers"}
 
 
 def utc_now() -> datetime:
@@ -25,21 +28,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def the_three() -> list[Person]:
-    """Ada, Bob and Carol."""
-    names = (("Ada", "Ada Lindqvist"), ("Bob", "Bob Okafor"), ("Carol", "Carol Reyes"))
-    return [Person(f"U0{n.upper()}", n.lower(), whole, f"{n.lower()}@example.com") for n, whole in names]
-
-
 class Workspace:
-    """All state. Changes happen in its methods, without awaiting, so each is seen whole."""
+    """All state of a workspace, or of an organization. Changes happen in its methods, without awaiting, so each is
+    seen whole. `team` is the workspace, or the first one of the organization."""
 
-    def __init__(self, clock: Clock = utc_now, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, clock: Clock = utc_now, changed: Callable[[], None] = lambda: None, team: Team = FIRST) -> None:
         self.clock = clock
+        self.team = team
+        residents = RESIDENTS[team.home]
         self.people: dict[str, Person] = {}
         self.channels: dict[str, Channel] = {
-            "C0GENERAL": Channel("C0GENERAL", "general", {BOT_USER}, "Everybody, everything"),
-            "C0SUPPORT": Channel("C0SUPPORT", "support", {BOT_USER}, "Orders, refunds and customers"),
+            name: Channel(name, name[2:].lower(), {team.bot_user}, topic, creator=residents[0].id)
+            for name, topic in CHANNELS.items()
         }
         self.messages: dict[str, list[Message]] = {}
         self.homes: dict[str, View] = {}
@@ -52,7 +52,7 @@ class Workspace:
         self._last_ts = 0
         self._waiters: set[asyncio.Future[None]] = set()
         self._changed = changed
-        for person in the_three():
+        for person in residents:
             self.admit(person)
 
     # -- who and where
@@ -60,11 +60,11 @@ class Workspace:
     def admit(self, person: Person) -> Person:
         """Let somebody in: into both channels, with direct messages of their own (`U0ADA` → `D0ADA`)."""
         self.people[person.id] = person
-        for channel in ("C0GENERAL", "C0SUPPORT"):
+        for channel in CHANNELS:
             self.channels[channel].members.add(person.id)
-            self.channels[channel].shared |= person.team != TEAM
+            self.channels[channel].shared |= not self.team.holds(person.team)
         dm = f"D{person.id[1:]}"
-        self.channels.setdefault(dm, Channel(dm, "directmessage", {person.id, BOT_USER}, user=person.id))
+        self.channels.setdefault(dm, Channel(dm, "directmessage", {person.id, self.team.bot_user}, user=person.id))
         self.touch()
         return person
 

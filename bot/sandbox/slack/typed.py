@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from .model import APP_NAME, BOT_USER
 from .state import Workspace
+from .team import APP_NAME
 
 _BROADCASTS = ("channel", "here", "everyone")
 # An address ends before what more likely ends the sentence.
@@ -15,7 +15,7 @@ _MARKS = re.compile(r"(?P<url>https?://[^\s<>|]*[^\s<>|.,;:!?'\")\]])|(?<![\w&])
 def encoded(text: str, workspace: Workspace) -> str:
     """The same text as an app gets it: `@Ada` becomes `<@U0ADA>`, `#support` a channel, an address a link."""
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    names = {APP_NAME.lower(): BOT_USER} | {p.name: p.id for p in workspace.people.values()}
+    names = {APP_NAME.lower(): workspace.team.bot_user} | {p.name: p.id for p in workspace.people.values()}
     rooms = {c.name: c.id for c in workspace.channels.values() if not c.is_im}
 
     def marked(found: re.Match[str]) -> str:

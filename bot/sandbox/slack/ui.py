@@ -19,8 +19,10 @@ from aiohttp import web
 from .acts import Act, Acts, Json
 from .errors import NoSuchThing, SlackRefusal
 from .gestures import Gestures
-from .model import APP_NAME, BOT_USER, SLACKBOT, TEAM, TEAM_NAME, Person, View
+from .model import View
+from .people import Person
 from .state import Workspace
+from .team import APP_NAME, SLACKBOT
 
 STATIC = Path(__file__).parent / "static"
 HEADERS = {
@@ -91,11 +93,11 @@ class Ui:
 
     async def _start(self, request: web.Request) -> web.Response:
         self._right_host(request)
-        channels = self._workspace.channels.values()
+        channels, team = self._workspace.channels.values(), self._workspace.team
         return web.json_response(
             {
-                "team": {"id": TEAM, "name": TEAM_NAME},
-                "app": {"name": APP_NAME, "user": BOT_USER, "slackbot": SLACKBOT},
+                "team": {"id": team.id, "name": team.name},
+                "app": {"name": APP_NAME, "user": team.bot_user, "slackbot": SLACKBOT},
                 "people": [self._card(person) for person in self._workspace.people.values()],
                 "channels": [{**asdict(c), "members": sorted(c.members)} for c in channels],
                 "commands": [asdict(command) for command in self._commands],
@@ -105,7 +107,7 @@ class Ui:
 
     def _card(self, person: Person) -> Json:
         fields = {"id": person.id, "name": person.name, "real_name": person.real_name, "email": person.email}
-        return fields | {"external": person.team != TEAM}
+        return fields | {"external": not self._workspace.team.holds(person.team)}
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: first everything this person sees, then what changed, by revision."""
@@ -153,7 +155,7 @@ class Ui:
 
     def _drawn(self, view: View, depth: int) -> Json:
         more = {"errors": view.errors, "trouble": view.trouble, "rev": view.rev, "depth": depth}
-        return view.as_slack() | more
+        return view.as_slack(self._workspace.team) | more
 
     # -- what the page does
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,10 +10,13 @@ from aiohttp import web
 
 from . import arguments as given
 from .arguments import Arguments
+from .call import Call
 from .errors import SlackRefusal
-from .methods import Method, methods
+from .installations import Installation, Installations
+from .methods import methods
 from .pace import Pace
-from .state import Workspace
+from .team import FIRST, teams_of
+from .workspaces import Workspaces
 
 SCOPES = (
     "app_mentions:read",
@@ -50,26 +52,37 @@ class Fault:
 
 @dataclass(frozen=True)
 class Called:
-    """One call of the bot, as a test may look at it; `error` is None where it was ok."""
+    """One call of the bot, as a test may look at it; `error` is None where it was ok, and `owner` the workspace or
+    organization whose token it came with."""
 
     method: str
     arguments: dict[str, Any]
     error: str | None
+    owner: str = ""
 
 
 @dataclass
 class WebApi:
-    """Answers `/api/{method}`. `scopes` is what the token was granted."""
+    """Answers `/api/{method}`, each call for the workspace whose token it brings. `burst` is as in Pace."""
 
-    workspace: Workspace
-    bot_token: str
-    pace: Pace
-    scopes: tuple[str, ...] = SCOPES
+    workspaces: Workspaces
+    installations: Installations
+    burst: int = 10
     faults: list[Fault] = field(default_factory=list)
     calls: deque[Called] = field(default_factory=lambda: deque(maxlen=2_000))
 
     def __post_init__(self) -> None:
         self._methods = methods()
+        self._paces: dict[str, Pace] = {}
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """What the first workspace granted."""
+        return self.installations.installed[FIRST.id].scopes
+
+    @scopes.setter
+    def scopes(self, scopes: tuple[str, ...]) -> None:
+        self.installations.installed[FIRST.id].scopes = scopes
 
     def add_routes(self, app: web.Application) -> None:
         """Mount it."""
@@ -79,43 +92,51 @@ class WebApi:
         name = request.match_info["method"]
         fault = self._next_fault(name)
         values: dict[str, Any] = {}
+        caller: Installation | None = None
         try:
             if fault is not None and fault.kind == "broken":
                 raise web.HTTPInternalServerError
             arguments = await given.read(request)
             values = arguments.values
-            method = self._admitted(request, name, arguments)
+            token = _token(request, arguments)
+            if name != "api.test":
+                caller = self._caller(name, token)
             if fault is not None and fault.kind == "refuse":
                 raise SlackRefusal(fault.error)
             if fault is not None and fault.kind == "ratelimited":
                 raise SlackRefusal("ratelimited", status=429, retry_after=fault.retry_after)
-            values["_scopes"] = self.scopes
-            answer = {"ok": True, **method.answer(self.workspace, arguments, self.pace)}
+            answer = {"ok": True, **(self._answered(name, caller, arguments) if caller else _echo(arguments))}
         except SlackRefusal as refusal:
-            self._remember(name, values, refusal.error)
-            return self._answer(refusal.body(), refusal.status, refusal.retry_after)
-        self._remember(name, values, None)
+            self._remember(name, values, refusal.error, caller)
+            return self._answer(refusal.body(), caller, refusal.status, refusal.retry_after)
+        self._remember(name, values, None, caller)
         if fault is not None and request.transport is not None:
             request.transport.close()
-        return self._answer(answer)
+        return self._answer(answer, caller)
 
-    def _admitted(self, request: web.Request, name: str, arguments: Arguments) -> Method:
-        """The method, for a caller who may use it. The header counts before a token among the arguments."""
-        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-        in_body = arguments.values.pop("token", "")
-        token = bearer.strip() if scheme.lower() == "bearer" else str(in_body)
+    def _caller(self, name: str, token: str) -> Installation:
+        """The installation that calls, and that may use this method."""
         method = self._methods.get(name)
         if method is None:
             raise SlackRefusal("unknown_method", req_method=name)
-        if name == "api.test":
-            return method
         if not token:
             raise SlackRefusal("not_authed")
-        if not hmac.compare_digest(token.encode(), self.bot_token.encode()):
-            raise SlackRefusal("invalid_auth")
-        if method.scope and method.scope not in self.scopes:
-            raise SlackRefusal("missing_scope", needed=method.scope, provided=",".join(self.scopes))
-        return method
+        caller = self.installations.admit(token)
+        if method.scope and method.scope not in caller.scopes:
+            raise SlackRefusal("missing_scope", needed=method.scope, provided=",".join(caller.scopes))
+        return caller
+
+    def _answered(self, name: str, caller: Installation, arguments: Arguments) -> dict[str, Any]:
+        method, teams = self._methods[name], teams_of(caller.owner)
+        org_wide = teams[0].id != caller.owner
+        asked = arguments.text("team_id") if org_wide else ""
+        if org_wide and method.of_team and not asked:
+            raise SlackRefusal("missing_argument")
+        team = next((team for team in teams if asked in ("", team.id)), None)
+        if team is None:
+            raise SlackRefusal("team_access_not_granted")
+        pace = self._paces.setdefault(team.home, Pace(burst=self.burst))
+        return method.answer(Call(self.workspaces.at(team), team, arguments, pace, caller.scopes, org_wide))
 
     def _next_fault(self, name: str) -> Fault | None:
         for fault in self.faults:
@@ -124,13 +145,32 @@ class WebApi:
                 return fault
         return None
 
-    def _remember(self, name: str, values: dict[str, Any], error: str | None) -> None:
-        kept = {key: value for key, value in values.items() if key not in ("_scopes", "token")}
-        self.calls.append(Called(name, kept, error))
-        self.workspace.touch()
+    def _remember(self, name: str, values: dict[str, Any], error: str | None, caller: Installation | None) -> None:
+        owner = caller.owner if caller else ""
+        self.calls.append(Called(name, values, error, owner))
+        for team in {FIRST, *teams_of(owner)[:1]}:
+            self.workspaces.at(team).touch()
 
-    def _answer(self, body: dict[str, Any], status: int = 200, wait: int | None = None) -> web.Response:
-        headers = {"X-OAuth-Scopes": ",".join(self.scopes), "Cache-Control": "no-store"}
+    def _answer(
+        self, body: dict[str, Any], caller: Installation | None, status: int = 200, wait: int | None = None
+    ) -> web.Response:
+        headers = {"Cache-Control": "no-store"}
+        if caller is not None:
+            headers["X-OAuth-Scopes"] = ",".join(caller.scopes)
         if wait is not None:
             headers["Retry-After"] = str(wait)
         return web.json_response(body, status=status, headers=headers)
+
+
+def _token(request: web.Request, arguments: Arguments) -> str:
+    """The header counts before a token among the arguments, and it stays in neither."""
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    in_body = arguments.values.pop("token", "")
+    return bearer.strip() if scheme.lower() == "bearer" else str(in_body)
+
+
+def _echo(arguments: Arguments) -> dict[str, Any]:
+    """api.test, which needs no token."""
+    if error := arguments.text("error"):
+        raise SlackRefusal(error, args=arguments.values)
+    return {"args": arguments.values}

@@ -1,0 +1,104 @@
+"""One workspace as a test or a person sees it: act as the people in it, and look at what is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .chat import place
+from .dispatch import Delivery
+from .gestures import Gestures, Submission
+from .model import View
+from .people import Person
+from .state import Found, Workspace
+from .team import Team
+
+
+class SandboxWorkspace:
+    """What can be done in `team`. The workspaces of one organization share people, channels and messages."""
+
+    def __init__(self, team: Team, workspace: Workspace, gestures: Gestures) -> None:
+        self.team = team
+        self.workspace = workspace
+        self.gestures = gestures
+
+    # -- people
+
+    async def command(self, user: str, text: str, channel: str = "C0GENERAL") -> Delivery:
+        """Type `/agent status`; gives what the bot answered within the deadline."""
+        return await self.gestures.command(user, text, channel)
+
+    async def say(self, user: str, channel: str, text: str, thread_ts: str | None = None) -> str:
+        """Post as a person, in Slack's markup (`<@U0BOT> …`); gives the ts."""
+        return await self.gestures.say(user, channel, text, thread_ts)
+
+    async def click(
+        self,
+        user: str,
+        channel: str,
+        ts: str,
+        action_id: str,
+        *,
+        block_id: str | None = None,
+        value: object = None,
+    ) -> Delivery:
+        """Use a control of a message that this person sees. Raises NoSuchThing."""
+        return await self.gestures.click(user, channel, ts, action_id, block_id=block_id, value=value)
+
+    async def click_view(self, user: str, view_id: str, action_id: str, *, value: object = None) -> Delivery:
+        """Use a control of a modal or of the Home tab."""
+        return await self.gestures.click_view(user, view_id, action_id, value=value)
+
+    async def submit(self, user: str, view_id: str, values: Mapping[str, Any]) -> Submission:
+        """Submit a modal: `{block_id: value}`, or `{block_id: {action_id: value}}`."""
+        return await self.gestures.submit(user, view_id, values)
+
+    async def close(self, user: str, view_id: str, *, cleared: bool = False) -> Delivery | None:
+        """Close a modal without submitting it."""
+        return await self.gestures.close(user, view_id, cleared=cleared)
+
+    async def open_home(self, user: str, tab: str = "home") -> Delivery | None:
+        """Look at the app's Home tab; the event goes to the bot."""
+        return await self.gestures.open_home(user, tab)
+
+    def add_person(self, name: str, *, email: str | None = None, **more: Any) -> Person:
+        """Let somebody else in, e.g. `add_person("Mallory", team="T0OTHER")` from another workspace."""
+        handle = name.lower()
+        address = email or f"{handle}@example.com"
+        person = Person(f"U0{name.upper()}", handle, name, address, **{"team": self.team.id, **more})
+        return self.workspace.admit(person)
+
+    # -- looking
+
+    def dm(self, user: str) -> str:
+        """The channel of this person's direct messages with the app."""
+        return place(self.workspace, self.workspace.person(user).id).id
+
+    def messages(self, channel: str, viewer: str | None = None) -> list[dict[str, Any]]:
+        """What is in a channel, oldest first, in Slack's shape with `channel` and `ephemeral` added.
+
+        Ephemerals are there only for the `viewer` who sees them.
+        """
+        who = self.workspace.person(viewer).id if viewer else None
+        seen = self.workspace.seen(self.workspace.channel(channel).id, who)
+        return [m.as_slack(self.team) | {"channel": m.channel, "ephemeral": m.only_for is not None} for m in seen]
+
+    def view_for(self, user: str) -> dict[str, Any] | None:
+        """The modal that this person has in front of them, with `errors` and `trouble` as shown; or None."""
+        stack = self.workspace.stacks.get(self.workspace.person(user).id, [])
+        return self._shown(stack[-1]) if stack else None
+
+    def home_for(self, user: str) -> dict[str, Any] | None:
+        """What was published to this person's Home tab; or None."""
+        home = self.workspace.homes.get(self.workspace.person(user).id)
+        return self._shown(home) if home else None
+
+    async def until(self, predicate: Callable[[], Found | None], timeout: float = 5.0) -> Found:
+        """What `predicate` returns once that is true; asked again at every change, never by polling.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
+        return await self.workspace.until(predicate, timeout)
+
+    def _shown(self, view: View) -> dict[str, Any]:
+        return view.as_slack(self.team) | {"errors": view.errors, "trouble": view.trouble}
