@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
-FOREIGN := tests/foreign/node_modules/.ready
+NODE   := $(patsubst %,tests/%/node_modules/.ready,foreign browser)
 
 .PHONY: demo test check format lock clean
 
@@ -17,11 +17,11 @@ $(READY): pyproject.toml requirements.lock
 demo: $(READY)  ## the whole product on this machine, nothing configured
 	$(BIN)/countersign demo $(ARGS)
 
-# Servers that nobody here wrote. Where there is no npm the tests that need them are skipped and say so.
-$(FOREIGN): tests/foreign/package-lock.json
-	if command -v npm >/dev/null; then npm --prefix tests/foreign ci --no-audit --no-fund --loglevel=error && touch $@; fi
+# Servers that nobody here wrote, and axe-core. Where there is no npm the tests that need them are skipped and say so.
+tests/%/node_modules/.ready: tests/%/package-lock.json
+	if command -v npm >/dev/null; then npm --prefix tests/$* ci --no-audit --no-fund --loglevel=error && touch $@; fi
 
-test: $(READY) $(FOREIGN)  ## every test, on real servers at free ports
+test: $(READY) $(NODE)  ## every test, on real servers at free ports
 	$(BIN)/pytest $(ARGS)
 
 check: $(READY)  ## format, lint, types, imports
@@ -42,4 +42,4 @@ lock:  ## resolves every dependency anew
 	rm -rf $(VENV)-lock
 
 clean:
-	rm -rf $(VENV) data tests/foreign/node_modules
+	rm -rf $(VENV) data tests/*/node_modules
