@@ -6,6 +6,7 @@ A login link alone links nobody. Whoever signed in must also show that they are 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -92,12 +93,12 @@ class Linking:
             raise TicketUsed
         return ticket
 
-    async def go_on(self, secret: str, browser: str) -> str:
+    async def go_on(self, secret: str, browser: str, *, login_hint: str | None = None) -> str:
         """Begin a login in this browser and return the provider's address; of several the last one counts.
 
         `browser` is the value of the cookie that this response sets.
         """
-        begun = await self._logins.begin(await self.open_ticket(secret))
+        begun = await self._logins.begin(await self.open_ticket(secret), login_hint)
         changes = {
             "stage": Stage.STARTED,
             "browser_hash": tickets.hashed(browser),
@@ -105,13 +106,24 @@ class Linking:
             "sealed_login": begun.sealed,
             "sealed_code": None,
             "sealed_slack": None,
+            "sealed_address": None,
+            "otp_start": None,
         }
+        await self.own(secret, lambda _: changes)
+        return begun.url
+
+    async def own(self, secret: str, changes: Callable[[Ticket], Mapping[str, object]]) -> None:
+        """Give the link to the login that is beginning; what an earlier one brought ends. Raises as `open_ticket`.
+
+        `changes` is asked for each try, since it may build on what the ticket says about codes that were sent.
+        """
         while True:
             ticket = await self.open_ticket(secret)
+            match = {"sealed_grant": None, "otp_start": ticket.otp_start}
             if ticket.sealed_grant is not None:
                 await self._revoker.end_login(ticket)
-            elif await self._store.advance(ticket, OPEN_STAGES, changes, match={"sealed_grant": None}) is not None:
-                return begun.url
+            elif await self._store.advance(ticket, OPEN_STAGES, changes(ticket), match=match) is not None:
+                return
 
     async def returned(
         self, *, state: str, browser: str | None, code: str | None, error: str | None, iss: str | None

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from oauth import tickets
 from oauth.errors import LoginRefused, StateUnknown, TokenInvalid
 from oauth.grants import Grant, Revoker
+from oauth.models import TokenSet
 from oauth.provider import Provider
 from oauth.relying_party import RelyingParty
 from oauth.tickets import Ticket
 from oauth.vault import Vault
-from oauth.verify import Verifier
+from oauth.verify import Nonce, Verifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,11 @@ class Logins:
         self._audience = audience
         self._scopes = frozenset(scopes)
 
-    async def begin(self, ticket: Ticket) -> Begun:
-        """A login with secrets of its own. Raises ProviderUnavailable."""
+    async def begin(self, ticket: Ticket, login_hint: str | None = None) -> Begun:
+        """A login with secrets of its own, for the address in Slack or for another. Raises ProviderUnavailable."""
         state, nonce, verifier = tickets.new_secret(), tickets.new_secret(), tickets.new_secret()
         url = await self._provider.authorize_url(
-            state=state, nonce=nonce, verifier=verifier, login_hint=ticket.profile.email
+            state=state, nonce=nonce, verifier=verifier, login_hint=login_hint or ticket.profile.email
         )
         sealed = self._vault.seal(json.dumps([nonce, verifier]).encode(), record=ticket.record, name="login")
         return Begun(url, state, sealed)
@@ -61,7 +62,10 @@ class Logins:
         if ticket.sealed_login is None:
             raise StateUnknown
         nonce, verifier = json.loads(self._vault.open(ticket.sealed_login, record=ticket.record, name="login"))
-        given = await self._provider.exchange(code=code, verifier=verifier)
+        return await self.accepted(await self._provider.exchange(code=code, verifier=verifier), nonce=nonce)
+
+    async def accepted(self, given: TokenSet, *, nonce: str | Nonce) -> tuple[Grant, bool]:
+        """Verify what a login brought; all as `finish`. What does not hold is revoked."""
         try:
             if given.id_token is None:
                 raise TokenInvalid("id_token")

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import Enum
 from typing import Any
 
 from jwt import PyJWS
@@ -29,6 +30,12 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _LONGEST = 16_384
 _LAST_SECOND = 253_402_300_000.0  # the year 9999
 _KEYS_IN_HEADER = {"jwk", "jku", "x5u", "crit"}
+
+
+class Nonce(Enum):
+    """What stands for a nonce where a login was begun without one."""
+
+    NONE = "the login was no redirect, and its request had no place for one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +76,11 @@ class Verifier:
         self._keys = keys
         self._clock = clock
 
-    async def id_token(self, token: str, *, nonce: str) -> SignedIn:
-        """Who signed in. Raises TokenInvalid, WrongOrganization or ProviderUnavailable."""
+    async def id_token(self, token: str, *, nonce: str | Nonce) -> SignedIn:
+        """Who signed in; `nonce` is what the login was begun with, or says that it was begun with none.
+
+        Raises TokenInvalid, WrongOrganization or ProviderUnavailable.
+        """
         claims = await self._signed(token, types={None, "JWT"})
         now = self._clock()
         issuer(claims, self._expected.issuer)
@@ -190,8 +200,12 @@ def issued_at(claims: Claims, now: datetime) -> None:
         raise TokenInvalid("iat")
 
 
-def one_time(claims: Claims, expected: str) -> None:
-    """`nonce` is the one that this login was started with."""
+def one_time(claims: Claims, expected: str | Nonce) -> None:
+    """`nonce` is the one that this login was started with; a login without one takes no token of another that had."""
+    if isinstance(expected, Nonce):
+        if "nonce" in claims:
+            raise TokenInvalid("nonce")
+        return
     found = claims.get("nonce")
     if not isinstance(found, str) or not hmac.compare_digest(found.encode(), expected.encode()):
         raise TokenInvalid("nonce")

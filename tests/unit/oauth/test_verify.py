@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from oauth.errors import TokenInvalid, WrongOrganization
-from oauth.verify import Verifier
+from oauth.verify import Nonce, Verifier
 from tests.conftest import HandClock
 from tests.fakes.claims import ADA, NONCE, access_claims, id_claims, logout_claims, verifier_for
 from tests.fakes.provider import AUDIENCE, CLIENT_ID, ISSUER, public_jwk, sign, signing_key
@@ -104,6 +104,18 @@ async def test_an_elliptic_key_is_good_for_its_own_algorithm(clock: HandClock) -
 async def test_t27_no_claim_may_be_missing(verifier: Verifier, clock: HandClock, claim: str) -> None:
     """Each claim has a function that insists on it; PyJWT alone would accept the token."""
     assert await refused(verifier, sign(id_claims(clock, **{claim: None}))) == claim
+
+
+async def test_t27_a_nonce_is_there_exactly_where_the_login_had_one(verifier: Verifier, clock: HandClock) -> None:
+    """A login without a redirect takes no token of one with, nor the other way round (guard: both halves of
+    `one_time`)."""
+    without, with_one = sign(id_claims(clock, nonce=None)), sign(id_claims(clock))
+    assert (await verifier.id_token(without, nonce=Nonce.NONE)).identity.sub == ADA
+    assert await refused(verifier, without) == "nonce"
+    for nonce in (NONCE, "", 7, []):
+        with pytest.raises(TokenInvalid, match="nonce"):
+            await verifier.id_token(sign(id_claims(clock, nonce=nonce)), nonce=Nonce.NONE)
+    assert (await verifier.id_token(with_one, nonce=NONCE)).identity.sub == ADA
 
 
 @pytest.mark.parametrize(
