@@ -23,6 +23,7 @@ __all__ = [
     "LINK_ENTER_CODE",
     "LINK_NOT_ME",
     "LINK_OPEN",
+    "account",
     "actions_list",
     "approval_card",
     "approvals_list",
@@ -35,6 +36,7 @@ __all__ = [
     "note",
     "outcome",
     "result_card",
+    "rights",
     "status_card",
     "waiting_note",
 ]
@@ -115,13 +117,13 @@ def link_card(url: str, expires_at: datetime, team_name: str) -> Message:
 
 def linked_receipt(principal: Principal, team_name: str) -> Message:
     """Says which two accounts belong together now, what that allows, and how to undo it."""
-    person, account = f"<@{line(principal.slack.user, 64)}>", _account(principal.identity)
-    sentence = f"You are linked: {person} in {line(team_name, 100)} is {account}."
+    person = f"<@{line(principal.slack.user, 64)}>"
+    sentence = f"You are linked: {person} in {line(team_name, 100)} is {account(principal.identity)}."
     return Message(
         sentence,
         (
             section(f"✓ {sentence}"),
-            section(f"*I may use, for you and nobody else*\n{_scopes(principal.scopes)}"),
+            section(f"*I may use, for you and nobody else*\n{rights(principal.scopes)}"),
             section("`/agent actions` shows what I can do now; `/agent unlink` ends this at any time."),
             buttons(
                 button(
@@ -164,13 +166,13 @@ def status_card(principal: Principal | None, *, waiting: int, team_name: str) ->
     team = line(team_name, 100)
     if principal is None:
         return note(f"You are not linked in {team}, so I can do nothing for you yet. `/agent link` links your account.")
-    sentence = f"In {team} you are linked to {_account(principal.identity)}, since {day(principal.linked_at)}."
+    sentence = f"In {team} you are linked to {account(principal.identity)}, since {day(principal.linked_at)}."
     waits = {0: "Nothing waits for you.", 1: "1 request is open: `/agent approvals` shows it."}
     return Message(
         sentence,
         (
             section(sentence),
-            section(f"*I may use, for you and nobody else*\n{_scopes(principal.scopes)}"),
+            section(f"*I may use, for you and nobody else*\n{rights(principal.scopes)}"),
             context(
                 f"{waits.get(waiting, f'{waiting} requests are open: `/agent approvals` shows them.')} "
                 "`/agent actions` shows what I can do; `/agent help` lists all commands."
@@ -187,7 +189,7 @@ def help_card(*, model: bool) -> Message:
     return Message("These are my commands: `/agent help`.", (section(top), section("\n".join(rows))))
 
 
-def _account(identity: Identity) -> str:
+def account(identity: Identity) -> str:
     """An account as people know it: address and name where there are some, else the provider's own id."""
     if not identity.email:
         named = f"{line(identity.name, 100)} " if identity.name else ""
@@ -196,7 +198,8 @@ def _account(identity: Identity) -> str:
     return f"{code(identity.email[:320])}{named}"
 
 
-def _scopes(scopes: frozenset[str], most: int = 30) -> str:
+def rights(scopes: frozenset[str], most: int = 30) -> str:
+    """Scopes, each to the letter."""
     shown = [code(scope[:80]) for scope in sorted(scopes)]
     left = f" and {len(shown) - most} more" if len(shown) > most else ""
     return (", ".join(shown[:most]) or "_nothing_") + left

@@ -45,6 +45,20 @@ _TYPES = {
     "checkpoint": "A checkpoint was signed",
 }
 _OUTCOMES = {"denied": "refused", "failed": "failed", "unknown": "outcome not known"}
+# One action leaves several entries; the latest says how it stands.
+_DEEDS = {
+    "approval.requested": "⏳ {action} waits for your approval",
+    "approval.approved": "⏳ {action} was approved",
+    "approval.denied": "✗ {action} was denied",
+    "approval.expired": "✗ {action} expired without a decision",
+    "approval.cancelled": "✗ {action} was cancelled",
+    "action.started": "⏳ {action} began",
+    "action.finished": "✓ {action} is done",
+    "action.refused": "✗ {action} was refused",
+}
+_ENDED = {"failed": "✗ {action} failed", "unknown": "⚠ {action}: whether it was done is not known"}
+_MARKS = {"ok": "✓", "unknown": "⚠"}
+_QUIET = {"token.refreshed"}
 
 
 def actions_list(actions: list[Action], principal: Principal | None) -> Message:
@@ -78,10 +92,27 @@ def audit_list(entries: list[dict[str, Any]]) -> Message:
     """A person's audit entries (the contract's form), newest first."""
     if not entries:
         return Message("Nothing is on record about you yet.")
-    newest = sorted(entries, key=_place, reverse=True)
     count = f"Your latest {len(entries)} entries in the audit trail" if len(entries) > 1 else "Your audit trail"
     top = section(f"*{count}*, newest first.")
-    return Message(f"{count}.", (top, *listed([_entry(one) for one in newest], "… and {count} older ones.", taken=2)))
+    return Message(f"{count}.", (top, *listed(trail(entries), "… and {count} older ones.", taken=2)))
+
+
+def trail(entries: list[dict[str, Any]]) -> list[str]:
+    """Audit entries in words, each a line of mrkdwn, newest first."""
+    return [_entry(one) for one in sorted(entries, key=_place, reverse=True)]
+
+
+def deeds(entries: list[dict[str, Any]], most: int) -> list[str]:
+    """What was done, newest first, at most so many lines of mrkdwn: of one action its latest entry alone."""
+    found: list[str] = []
+    seen: set[str] = set()
+    for entry in sorted(entries, key=_place, reverse=True):
+        run = str(entry.get("run") or "")
+        if run in seen or entry.get("type") in _QUIET:
+            continue
+        seen |= {run} if run else set()
+        found.append(_deed(entry))
+    return found[:most]
 
 
 def _action(action: Action, principal: Principal | None) -> str:
@@ -122,10 +153,28 @@ def _text(value: Any) -> str:
 def _entry(entry: Mapping[str, Any]) -> str:
     type_, outcome, reason = (_text(entry.get(name) or "") for name in ("type", "outcome", "reason"))
     words = _TYPES.get(type_) or code(type_[:64])
-    action = f" {code(short(_text(entry['action']), 64))}" if entry.get("action") else ""
+    action = f" {_named(entry)}" if entry.get("action") else ""
     ending = [_OUTCOMES[outcome]] if outcome in _OUTCOMES else []
-    ending += [line(reason.replace("_", " "), 100)] if reason else []
+    ending += [_reason(reason)] if reason else []
     return f"{_at(entry.get('at'))} · {words}{action}" + (f" ({', '.join(ending)})" if ending else "")
+
+
+def _deed(entry: Mapping[str, Any]) -> str:
+    type_, outcome, reason = (_text(entry.get(name) or "") for name in ("type", "outcome", "reason"))
+    if type_ in _DEEDS and entry.get("action"):
+        sentence = _ENDED.get(outcome) if type_ == "action.finished" else None
+        words = (sentence or _DEEDS[type_]).format(action=_named(entry))
+    else:
+        words = f"{_MARKS.get(outcome, '✗')} {_TYPES.get(type_) or code(type_[:64])}"
+    return f"{words}{f' ({_reason(reason)})' if reason else ''} · {_at(entry.get('at'))}"
+
+
+def _named(entry: Mapping[str, Any]) -> str:
+    return code(short(_text(entry["action"]), 64))
+
+
+def _reason(reason: str) -> str:
+    return line(reason.replace("_", " "), 100)
 
 
 def _at(value: object) -> str:

@@ -50,8 +50,11 @@ class Departures:
         owner, now = secrets.token_hex(8), self._clock()
         if await self._store.lease(left.key, owner, now, now + _TURN) is None:
             return
-        await gone(self._links, self._audit, left.here(None), team=None if left.org_wide else left.team)
-        await self._store.forget(left)
+        try:
+            await gone(self._links, self._audit, left.here(None), team=None if left.org_wide else left.team)
+            await self._store.forget(left)
+        finally:  # where it failed, the next round need not wait
+            await self._store.release(left.key, owner)
 
 
 class OneDeparture:

@@ -46,14 +46,15 @@ class Rotation:
             if found is None or found.expires_at is None or found.expires_at > self._clock() + within:
                 return found
             # Between Slack's answer and our save nothing may be cancelled: the old refresh token is spent by then.
-            if await asyncio.shield(self._spend(found, within)):
-                continue
+            # What comes of it is taken as it is: tokens that end soon by Slack's own will are no reason to ask again.
+            if await asyncio.shield(self._spend(found)):
+                return await self._store.find([key])
             if found.expires_at > self._clock():
                 return found
             await asyncio.sleep(_PAUSE)
         return None
 
-    async def _spend(self, found: Installed, within: timedelta) -> bool:
+    async def _spend(self, found: Installed) -> bool:
         """Whether there is something new to be read."""
         owner, now = secrets.token_hex(8), self._clock()
         leased = await self._store.lease(found.key, owner, now, now + LEASE)

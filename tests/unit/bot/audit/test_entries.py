@@ -73,13 +73,13 @@ async def test_t78_no_value_of_an_argument_and_no_token_is_in_an_entry(
 ) -> None:
     """Nested as they may be, what is kept of arguments is their digest; of a token, its `jti`."""
     store = MongoAuditStore(mongo_database)
-    arguments = {"canary-name": "canary", "deep": [{"code": "canary", "amount": 4711}], "token": "eyJcanary"}
+    arguments = {"canary-name": "canary", "deep": [{"code": "canary", "amount": 4711.5}], "token": "eyJcanary"}
     writer = AuditWriter(store, AUDIT_KEY, clock)
     returned = await writer.append("action.started", "ok", slack=ADA.slack, arguments=arguments, token_jti="jti-1")
     (kept,) = [one async for one in mongo_database["audit"].find()]
     for entry in (returned, kept):
         assert "canary" not in repr(entry)
-        assert "4711" not in repr(entry)
+        assert "4711.5" not in repr(entry)  # no hash can hold a point
         assert entry["token_jti"] == "jti-1"
 
 
