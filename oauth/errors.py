@@ -4,6 +4,7 @@ IdentityError
 ├── LinkError: TicketUnknown, TicketUsed, WrongBrowser, StateUnknown, RequestForged,
 │              EmailUnverified, EmailDiffers, EmailUnknown, WrongOrganization, SlackDiffers,
 │              IdentityTaken, LinkedElsewhere, CodeWrong, CodeExpired, NoCodePending, LoginRefused
+│   └── EmbeddedRefused: AddressMalformed, OtpMalformed, OtpWrong, OtpSpent, OtpReplaced, OtpSendsSpent
 ├── TokenError: NotLinked, GrantDead, ScopeRefused, TokenInvalid
 ├── ProviderUnavailable
 ├── StoreUnavailable
@@ -129,6 +130,52 @@ class NoCodePending(LinkError):
     """Nobody has signed in through this person's link yet."""
 
     code = "no_code_pending"
+
+
+class EmbeddedRefused(LinkError):
+    """A login by one-time code that goes on as soon as the person does better; the page itself says how."""
+
+    code = "embedded"
+
+
+class AddressMalformed(EmbeddedRefused):
+    """What was typed is no e-mail address."""
+
+    code = "address_malformed"
+
+
+class OtpMalformed(EmbeddedRefused):
+    """What was typed cannot be a one-time code; it cost no guess."""
+
+    code = "otp_malformed"
+
+
+class OtpWrong(EmbeddedRefused):
+    """The provider does not take this code from this address; `left` guesses remain at the newest one."""
+
+    code = "otp_wrong"
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        super().__init__()
+
+
+class OtpSpent(EmbeddedRefused):
+    """The newest code has had all its guesses, so not even the right one counts any more."""
+
+    code = "otp_spent"
+
+
+class OtpReplaced(EmbeddedRefused):
+    """The form is of an older code: a newer one was sent since."""
+
+    code = "otp_replaced"
+
+
+class OtpSendsSpent(EmbeddedRefused):
+    """This link has sent as many codes as it may."""
+
+    code = "otp_sends_spent"
 
 
 class TokenError(IdentityError):

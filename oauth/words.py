@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from oauth.errors import IdentityError, ProviderUnavailable, SealBroken, StoreUnavailable
+from oauth.errors import (
+    EmbeddedRefused,
+    IdentityError,
+    OtpWrong,
+    ProviderUnavailable,
+    SealBroken,
+    StoreUnavailable,
+)
+
+
+class Beside(NamedTuple):
+    """What stands beside a field, and the HTTP status of its page."""
+
+    sentence: str
+    status: int
 
 
 class Words(NamedTuple):
@@ -92,9 +106,29 @@ _LATER = Words(
 )
 _ELSE = Words("The login was not accepted", "What came back from the provider could not be trusted.", _FRESH, 400)
 
+_BESIDE = {
+    "address_malformed": Beside("That is no e-mail address. It has one @, and no spaces.", 400),
+    "otp_malformed": Beside("A code has only digits, usually six. Look at the newest message.", 400),
+    "otp_spent": Beside("This code has had its three guesses, and takes no more.", 403),
+    "otp_replaced": Beside("A newer code was sent meanwhile. Only the newest one works.", 409),
+    "otp_sends_spent": Beside("Three codes were sent, and this link sends no more of them.", 429),
+}
+_WRONG = (
+    "That is not the newest code, and it takes no more guesses.",
+    "That is not the newest code. One guess is left.",
+)
+
 
 def words_for(error: IdentityError) -> Words:
     """The words for an error; what is not in the table is nobody's fault and says nothing of itself."""
     if isinstance(error, ProviderUnavailable | StoreUnavailable | SealBroken):
         return _LATER
     return _TABLE.get(error.code, _ELSE)
+
+
+def beside(error: EmbeddedRefused) -> Beside:
+    """The words for what went wrong in a field. A wrong code and an address without an account are the same to it."""
+    if isinstance(error, OtpWrong):
+        more = f"That is not the newest code. {error.left} guesses are left."
+        return Beside(_WRONG[error.left] if error.left < len(_WRONG) else more, 403)
+    return _BESIDE[error.code]

@@ -18,7 +18,8 @@ GENERIC = words(RuntimeError())
 # These end on a page of the login, in an audit entry or at the start, and never in Slack.
 ELSEWHERE = {
     "ConfigurationError", "WrongBrowser", "StateUnknown", "RequestForged", "LoginRefused", "EmailUnverified",
-    "EmailDiffers", "EmailUnknown", "WrongOrganization",
+    "EmailDiffers", "EmailUnknown", "WrongOrganization", "AddressMalformed", "OtpMalformed", "OtpWrong", "OtpSpent",
+    "OtpReplaced", "OtpSendsSpent",
 }  # fmt: skip
 
 
