@@ -31,9 +31,9 @@ _EVERY_DAY = {"invalid_grant", "mfa_required", _BLOCKED}
 
 
 class Passwordless(Provider):
-    """A provider that takes one-time codes as well. `browser` is an IP address, or None where it is not known."""
+    """A provider that takes one-time codes as well. `ip` is the browser's address, or None where it is not known."""
 
-    async def send_code(self, address: str, *, browser: str | None) -> None:
+    async def send_code(self, address: str, *, ip: str | None) -> None:
         """Have a code sent to an e-mail address. Raises ProviderUnavailable.
 
         Whether the provider refused is not for the caller to know, since that may depend on whether there is such an
@@ -48,7 +48,7 @@ class Passwordless(Provider):
                     "POST",
                     endpoint,
                     json=body | _credentials(oauth, endpoint),
-                    headers=_forwarded_for(browser),
+                    headers=_forwarded_for(ip),
                     auth=None,
                     withhold_token=True,
                 )
@@ -60,7 +60,7 @@ class Passwordless(Provider):
             raise ProviderUnavailable(retry_after(answer))
         log.warning("code_not_sent", status=answer.status_code, error=_error(answer))
 
-    async def redeem(self, address: str, code: str, *, browser: str | None) -> TokenSet:
+    async def redeem(self, address: str, code: str, *, ip: str | None) -> TokenSet:
         """Tokens for the newest code of an address. Raises LoginRefused or ProviderUnavailable."""
         oauth = self._oauth()
         oauth.register_compliance_hook("access_token_response", _answered)
@@ -69,7 +69,7 @@ class Passwordless(Provider):
             async with asyncio.timeout(self._timeout):
                 given = await oauth.fetch_token(
                     endpoint,
-                    headers=_FORM | _forwarded_for(browser),
+                    headers=_FORM | _forwarded_for(ip),
                     grant_type=GRANT,
                     username=address,
                     otp=code,
@@ -101,8 +101,8 @@ def _credentials(oauth: Any, endpoint: str) -> dict[str, str]:
     return dict(parse_qsl(form))
 
 
-def _forwarded_for(browser: str | None) -> dict[str, str]:
-    return {"auth0-forwarded-for": browser} if browser else {}
+def _forwarded_for(ip: str | None) -> dict[str, str]:
+    return {"auth0-forwarded-for": ip} if ip else {}
 
 
 def _error(answer: httpx2.Response) -> str:

@@ -60,7 +60,7 @@ async def passwordless(endpoint: Endpoint, clock: HandClock) -> AsyncIterator[Pa
 async def test_a_code_is_asked_for_as_the_document_says(passwordless: Passwordless, asked: Asked) -> None:
     """JSON with our credentials, `send=code`, since without it a link would be sent, and the browser's address."""
     asked.will({"_id": "1", "email": ADA_MAIL})
-    await passwordless.send_code(ADA_MAIL, browser=BROWSER)
+    await passwordless.send_code(ADA_MAIL, ip=BROWSER)
     assert asked.endpoint.forms[0]["path"] == "/passwordless/start"
     assert asked.bodies == [
         {
@@ -77,7 +77,7 @@ async def test_a_code_is_asked_for_as_the_document_says(passwordless: Passwordle
 async def test_a_code_is_redeemed_as_the_document_says(passwordless: Passwordless, asked: Asked) -> None:
     """The passwordless OTP grant: realm, audience, our scopes, the browser's address, and nothing of a redirect."""
     asked.will(GOOD | {"id_token": "id-1", "scope": "openid orders:read"})
-    given = await passwordless.redeem(ADA_MAIL, "123456", browser=BROWSER)
+    given = await passwordless.redeem(ADA_MAIL, "123456", ip=BROWSER)
     assert asked.endpoint.forms[0] == {
         "path": "/token",
         "grant_type": "http://auth0.com/oauth/grant-type/passwordless/otp",
@@ -97,8 +97,8 @@ async def test_an_address_that_is_not_known_is_not_made_up(passwordless: Passwor
     """Over a Unix socket without a proxy nothing is claimed: an empty header would be worse than none."""
     asked.will({})
     asked.will(GOOD)
-    await passwordless.send_code(ADA_MAIL, browser=None)
-    await passwordless.redeem(ADA_MAIL, "123456", browser=None)
+    await passwordless.send_code(ADA_MAIL, ip=None)
+    await passwordless.redeem(ADA_MAIL, "123456", ip=None)
     assert not [headers for headers in asked.headers if "auth0-forwarded-for" in headers]
 
 
@@ -108,8 +108,8 @@ async def test_a_private_key_stands_in_for_the_secret(endpoint: Endpoint, clock:
     passwordless = provider_for(endpoint, clock, secret=None, key=json.dumps(RSAAlgorithm.to_jwk(key, as_dict=True)))
     asked.will({})
     asked.will(GOOD)
-    await passwordless.send_code(ADA_MAIL, browser=BROWSER)
-    await passwordless.redeem(ADA_MAIL, "123456", browser=BROWSER)
+    await passwordless.send_code(ADA_MAIL, ip=BROWSER)
+    await passwordless.redeem(ADA_MAIL, "123456", ip=BROWSER)
     assert asked.bodies[0]["client_id"] == "client-1"
     seen = set()
     for sent in (asked.bodies[0], endpoint.forms[1]):
@@ -143,7 +143,7 @@ async def test_t58_a_refused_address_looks_like_any_other(
     (guard: `send_code` returns for a 4xx as for a 2xx)."""
     asked.will(body, status)
     with capture_logs() as logs:
-        await passwordless.send_code(ADA_MAIL, browser=BROWSER)
+        await passwordless.send_code(ADA_MAIL, ip=BROWSER)
     assert [(line["event"], line["status"]) for line in logs] == [("code_not_sent", status)]
     assert "corp.example" not in str(logs)
 
@@ -155,7 +155,7 @@ async def test_t71_overload_and_outage_are_said_for_a_start(
     """They say nothing of an address; a redirect is none of ours to follow with credentials in hand."""
     asked.will({}, status, **{"Retry-After": "7", "Location": f"{asked.endpoint.issuer}elsewhere"})
     with pytest.raises(ProviderUnavailable) as away:
-        await passwordless.send_code(ADA_MAIL, browser=BROWSER)
+        await passwordless.send_code(ADA_MAIL, ip=BROWSER)
     assert away.value.retry_after == 7.0
     assert len(asked.headers) == 1
 
@@ -165,7 +165,7 @@ async def test_a_refused_code_says_why(passwordless: Passwordless, asked: Asked,
     """By its code alone; the token that comes with `mfa_required` is nobody's to see."""
     asked.will({"error": error, "error_description": f"for {ADA_MAIL}", "mfa_token": "s3cret-mfa"}, 403)
     with capture_logs() as logs, pytest.raises(LoginRefused) as refused:
-        await passwordless.redeem(ADA_MAIL, "123456", browser=BROWSER)
+        await passwordless.redeem(ADA_MAIL, "123456", ip=BROWSER)
     assert refused.value.error == error
     assert [line["error"] for line in logs] == (["unauthorized_client"] if error == "unauthorized_client" else [])
     assert "s3cret-mfa" not in str(refused.value.args) + str(logs)
@@ -176,7 +176,7 @@ async def test_t58_a_blocked_account_looks_like_a_wrong_code(passwordless: Passw
     """Only an account that exists can be blocked, so it must not be told as overload (guard: `_answered`)."""
     asked.will({"error": "too_many_attempts", "error_description": "Your account has been blocked"}, 429)
     with pytest.raises(LoginRefused):
-        await passwordless.redeem(ADA_MAIL, "123456", browser=BROWSER)
+        await passwordless.redeem(ADA_MAIL, "123456", ip=BROWSER)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ async def test_t71_overload_and_outage_are_said_for_a_code(
     """Whatever cannot be understood is no refusal."""
     asked.will(body, status)
     with pytest.raises(ProviderUnavailable):
-        await passwordless.redeem(ADA_MAIL, "123456", browser=BROWSER)
+        await passwordless.redeem(ADA_MAIL, "123456", ip=BROWSER)
 
 
 async def test_t71_an_answer_that_never_ends_is_given_up(endpoint: Endpoint, clock: HandClock) -> None:
@@ -209,8 +209,8 @@ async def test_t71_an_answer_that_never_ends_is_given_up(endpoint: Endpoint, clo
 
     passwordless = provider_for(endpoint, clock, timeout=0.2)
     for call in (
-        lambda: passwordless.send_code(ADA_MAIL, browser=BROWSER),
-        lambda: passwordless.redeem(ADA_MAIL, "123456", browser=BROWSER),
+        lambda: passwordless.send_code(ADA_MAIL, ip=BROWSER),
+        lambda: passwordless.redeem(ADA_MAIL, "123456", ip=BROWSER),
     ):
         endpoint.answers.append(drip)
         with pytest.raises(ProviderUnavailable):
@@ -230,8 +230,8 @@ async def test_a_provider_that_is_not_there_is_unavailable(endpoint: Endpoint, c
     passwordless = provider_for(endpoint, clock)
     await passwordless.metadata()
     for call in (
-        lambda: passwordless.send_code(ADA_MAIL, browser=BROWSER),
-        lambda: passwordless.redeem(ADA_MAIL, "123456", browser=BROWSER),
+        lambda: passwordless.send_code(ADA_MAIL, ip=BROWSER),
+        lambda: passwordless.redeem(ADA_MAIL, "123456", ip=BROWSER),
     ):
         endpoint.answers.append(hang_up)
         with pytest.raises(ProviderUnavailable):
