@@ -33,7 +33,8 @@ from handlers.clicks import Clicks
 from handlers.commands import Commands
 from handlers.events import Events
 from handlers.gate import Gate
-from handlers.home import Home
+from handlers.home import Home, Overheard
+from handlers.home_tab import HomeTab, Login, Sources
 from handlers.ingress import LARGEST, Ingress
 from handlers.installs import App, Installs, OneDeparture, keeper
 from handlers.invitations import Invitations
@@ -47,7 +48,7 @@ from handlers.requests import Requests
 from handlers.socket_mode import Socket, app_of
 from handlers.store import MongoDeliveryStore
 from handlers.workspace import Workspaces
-from oauth import IdentityError, IdentityRooms, IdentitySettings, LinkObserver, Vault, utc_now
+from oauth import IdentityError, IdentityRooms, IdentitySettings, LinkObserver, SlackUser, Vault, utc_now
 from oauth import build as build_identity
 
 log = structlog.get_logger(__name__)
@@ -192,7 +193,8 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
             beyond = " ".join(sorted(action.scopes - set(settings.auth0_scopes)))
             log.warning("action_out_of_reach", action=action.name, scopes=beyond, hint="add them to AUTH0_SCOPES")
     approval_store = MongoApprovalStore(database, sealing)
-    approvals = ApprovalService(approval_store, audit, DirectCards(post, identity.links), clock)
+    shown = Overheard(DirectCards(post, identity.links))
+    approvals = ApprovalService(approval_store, audit, shown, clock)
     runner = Runner(
         registry=registry,
         tokens=identity.broker,
@@ -211,11 +213,18 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
 
     bolt = bolt_app()
     linking, links = identity.linking, identity.links
+    clicks = Clicks(answering, requests, linking, links, post)
+    decisions = ApprovalClicks(answering, approvals, runner, links, invitations, tasks)
+    login = _login_until(identity, clock)
+    tab = HomeTab(Sources(links, linking, login, approvals, registry, audit_store, workspaces), tasks, clock)
+    events.subscribe(tab.heard)
+    shown.subscribe(tab.changed)
+    # First, since of the ids that it shares with the cards those in the tab are its own.
+    Home(tab, answering, requests, audit_store, clicks, decisions).listen(bolt)
     Commands(answering, requests, invitations, linking, links, approvals, audit_store, post, workspaces).listen(bolt)
-    Clicks(answering, requests, linking, links, post).listen(bolt)
-    ApprovalClicks(answering, approvals, runner, links, invitations, tasks).listen(bolt)
+    clicks.listen(bolt)
+    decisions.listen(bolt)
     Events(links, invitations, post, tasks).listen(bolt)
-    Home(links, approvals, audit_store, post, tasks, workspaces).listen(bolt)
 
     installs = (
         Installs.of(
@@ -262,6 +271,16 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         *([installs.states] if installs else []),
     )
     return Bot(app, tasks, workspaces, identity, runner, approvals, signed, stores, session, socket, installs)
+
+
+def _login_until(identity: IdentityRooms, clock: Clock) -> Login:
+    """How long a person's login link is valid, if there is one."""
+
+    async def until(slack: SlackUser) -> datetime | None:
+        ticket = await identity.store.ticket(slack)
+        return ticket.expires_at if ticket is not None and ticket.live(clock()) else None
+
+    return until
 
 
 def _installable(settings: Settings) -> App | None:

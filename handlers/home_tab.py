@@ -1,0 +1,192 @@
+"""Keeps the Home tab true: looks at what there is, and shows it, to one person at a time and not too often.
+
+Two replicas may look at once, and the older picture must not be what stays. Slack names each state of a tab by a
+hash and refuses a picture that was made for another state (docs.slack.dev, "views.publish", `hash_conflict`). Where
+the state is not known, the picture takes any other's place, and then one more look tells whether it is true.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from slack_sdk.errors import SlackApiError
+
+from bot.actions.registry import Registry
+from bot.approvals.model import Approval
+from bot.approvals.service import ApprovalService
+from bot.audit.ports import AuditStore
+from bot.tasks import Tasks
+from handlers import cards, home_view
+from handlers.message import Block, Message
+from handlers.workspace import Workspaces
+from oauth import Clock, IdentityError, LinkEvent, Linking, Links, SlackUser
+
+log = structlog.get_logger(__name__)
+
+_PACE = 1.0
+_STAYS = timedelta(minutes=10)
+_ENTRIES = 50
+_MOST_PEOPLE = 1024
+_TURNS = 5
+# Nobody is there any more who could look.
+_GONE = {"deactivated", "uninstalled"}
+
+Login = Callable[[SlackUser], Awaitable[datetime | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where a picture comes from. `login` tells how long a person's login link is valid, if there is one."""
+
+    links: Links
+    linking: Linking
+    login: Login
+    approvals: ApprovalService
+    registry: Registry
+    audit: AuditStore
+    workspaces: Workspaces
+
+    async def look(self, slack: SlackUser, said: Message | None) -> list[Block]:
+        """The tab as it should be now; `said` is the answer to what the person did last."""
+        principal = await self.links.principal(slack)
+        signed_in = None
+        with suppress(IdentityError):  # what does not open is no login that could be finished
+            signed_in = await self.linking.pending(slack)
+        picture = home_view.Picture(
+            team_name=await self.workspaces.name(slack),
+            principal=principal,
+            said=said,
+            login_until=await self.login(slack),
+            signed_in=(signed_in.email or signed_in.name or signed_in.sub) if signed_in else None,
+            waiting=await self.approvals.open_of(slack) if principal else (),
+            actions=list(self.registry),
+            entries=await self.audit.of_person(slack.workspace, slack.user, _ENTRIES),
+        )
+        return home_view.home(picture)
+
+
+@dataclass(slots=True)
+class _Tab:
+    """One person's tab as this replica knows it: `hash` of the state it is in, `free_at` for the next picture."""
+
+    slack: SlackUser
+    hash: str | None = None
+    said: Message | None = None
+    said_at: datetime | None = None
+    wanted: bool = False
+    free_at: float = 0.0
+    keeper: asyncio.Task[bool] | None = field(default=None, repr=False)
+
+
+class HomeTab:
+    """Everybody's tab. What is remembered here only saves calls and keeps answers in sight; all else is looked up."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        tasks: Tasks,
+        clock: Clock,
+        *,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`pause` is how this waits, in seconds."""
+        self._sources = sources
+        self._tasks = tasks
+        self._clock = clock
+        self._pause = pause
+        self._tabs: OrderedDict[str, _Tab] = OrderedDict()
+
+    def say(self, slack: SlackUser, said: Message | None) -> asyncio.Task[bool]:
+        """Show what is true, and on top the answer to what the person did; the former answer goes.
+
+        The task tells whether Slack took it.
+        """
+        tab = self._of(slack)
+        tab.said, tab.said_at = said, self._clock()
+        return self.renew(slack)
+
+    def renew(self, slack: SlackUser, seen: str | None = None) -> asyncio.Task[bool]:
+        """Show what is true. `seen` is the hash of what the person looks at, where a payload told."""
+        tab = self._of(slack)
+        tab.wanted = True
+        if tab.keeper is None or tab.keeper.done():
+            tab.hash = seen or tab.hash
+            tab.keeper = self._tasks.spawn(self._keep(tab), "home")
+        return tab.keeper
+
+    async def heard(self, event: LinkEvent) -> None:
+        """Something happened to a link."""
+        if event.slack is None or event.reason in _GONE:
+            return
+        if event.type == "link.revoked" and event.reason != "relinked":
+            self.say(event.slack, cards.link_ended(event.reason or ""))
+        elif event.type == "link.completed":
+            self.say(event.slack, None)
+        else:
+            self.renew(event.slack)
+
+    def changed(self, approval: Approval) -> None:
+        """A request stands differently; how it ended is said."""
+        if approval.state.final:
+            self.say(approval.requester, cards.outcome(approval))
+        else:
+            self.renew(approval.requester)
+
+    def _of(self, slack: SlackUser) -> _Tab:
+        tab = self._tabs.setdefault(slack.key, _Tab(slack))
+        self._tabs.move_to_end(slack.key)
+        if len(self._tabs) > _MOST_PEOPLE:
+            self._tabs.popitem(last=False)
+        return tab
+
+    async def _keep(self, tab: _Tab) -> bool:
+        """Show it until nobody wants it shown anew; whether Slack took the last picture."""
+        now = asyncio.get_running_loop().time
+        shown = False
+        while tab.wanted:
+            if (wait := tab.free_at - now()) > 0:
+                await self._pause(wait)
+            tab.wanted = False
+            try:
+                shown = await self._show(tab)
+            except Exception as error:  # a tab that cannot be shown ends nothing; the next look shows it
+                log.warning("home_not_shown", kind=type(error).__name__)
+                shown = False
+            tab.free_at = now() + _PACE
+        return shown
+
+    async def _show(self, tab: _Tab) -> bool:
+        """Until the picture that stands is one that was looked at after any other's."""
+        for _ in range(_TURNS):
+            blocks = await self._look(tab)
+            knew = tab.hash is not None
+            if await self._put(tab, blocks) and (knew or await self._look(tab) == blocks):
+                return True
+        log.warning("home_contended")
+        return False
+
+    async def _look(self, tab: _Tab) -> list[Block]:
+        fresh = tab.said_at is not None and self._clock() - tab.said_at < _STAYS
+        return await self._sources.look(tab.slack, tab.said if fresh else None)
+
+    async def _put(self, tab: _Tab, blocks: list[Block]) -> bool:
+        """Whether it was taken; not if the tab is in another state than the known one, which is forgotten then."""
+        web = await self._sources.workspaces.client(tab.slack)
+        known, tab.hash = tab.hash, None
+        try:
+            answer: Any = await web.views_publish(
+                user_id=tab.slack.user, view={"type": "home", "blocks": blocks}, hash=known
+            )
+        except SlackApiError as refusal:
+            if refusal.response.get("error") != "hash_conflict":
+                raise
+            return False
+        tab.hash = answer["view"]["hash"]
+        return True
