@@ -105,6 +105,12 @@ class Browser:
             page = await self.submit(page, stop_before=stop_before, **typed)
         raise AssertionError(f"the login does not end: {self.visited[-_MOST:]}")
 
+    async def sign_out(self, issuer: str) -> None:
+        """Sign out at the provider, up to its answer to that (OpenID Connect RP-Initiated Logout section 2)."""
+        page = await self.open(f"{issuer}/session/end")
+        page = await self.submit(page, stop_before=f"{issuer}/session/end/success", logout="yes")
+        assert page.status == 0, page.text
+
     async def _go(self, method: str, url: URL, data: dict[str, str] | None, stop_before: str | None) -> Page:
         for _ in range(_MOST):
             if stop_before and str(url).startswith(stop_before):

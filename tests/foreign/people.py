@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -32,14 +32,31 @@ Message = dict[str, Any]
 
 @dataclass(slots=True)
 class Workspace:
-    """The workspace, and where the bot is reached. `answers` is what came to a `response_url`."""
+    """The workspace, and where the bot is reached. `boxes` holds what came to each `response_url`."""
 
     url: str
-    answers_url: str
-    answers: list[Message]
+    boxes_url: str
+    boxes: dict[str, list[Message]]
     session: aiohttp.ClientSession
     people: dict[str, str] = field(default_factory=dict)
     bot_url: str = ""
+    box: str = "0"
+
+    def reached_at(self, bot_url: str) -> Workspace:
+        """The same workspace, with another replica of the bot behind it, whose answers are kept apart."""
+        box = str(len(self.boxes))
+        self.boxes[box] = []
+        return replace(self, bot_url=bot_url, box=box)
+
+    @property
+    def answers(self) -> list[Message]:
+        """What came to the `response_url`, less what was heard."""
+        return self.boxes[self.box]
+
+    @property
+    def answers_url(self) -> str:
+        """The `response_url` of what people do here."""
+        return f"{self.boxes_url}/{self.box}"
 
     @property
     def api_url(self) -> str:
@@ -149,6 +166,10 @@ class Person:
         found = await self.workspace.call("conversations.history", channel=await self.dm())
         return list(reversed(found["messages"]))
 
+    async def stands(self, message: Message) -> Message:
+        """How a message that they were sent looks now."""
+        return next(each for each in await self.messages() if each["ts"] == message["ts"])
+
     async def sees(self, pattern: str, *, after: str = "") -> Message:
         """Wait for a direct message that holds `pattern` (a regular expression) and is newer than `after`."""
         return await self._until(lambda m: m["ts"] > after and re.search(pattern, words(m)) is not None, pattern)
@@ -200,14 +221,14 @@ class Person:
 @asynccontextmanager
 async def workspace() -> AsyncIterator[Workspace]:
     """A workspace with people and our app in it."""
-    answers: list[Message] = []
+    boxes: dict[str, list[Message]] = {"0": []}
 
     async def answered(request: web.Request) -> web.Response:
-        answers.append(await request.json())
+        boxes[request.match_info["box"]].append(await request.json())
         return web.Response(text="ok")
 
     app = web.Application()
-    app.router.add_post("/answers", answered)
+    app.router.add_post("/answers/{box}", answered)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -215,7 +236,7 @@ async def workspace() -> AsyncIterator[Workspace]:
     port = runner.addresses[0][1]
     try:
         async with rig.slack(_seed()) as url, aiohttp.ClientSession() as session:
-            built = Workspace(url, f"http://127.0.0.1:{port}/answers", answers, session)
+            built = Workspace(url, f"http://127.0.0.1:{port}/answers", boxes, session)
             members = (await built.call("users.list"))["members"]
             built.people = {each["name"]: each["id"] for each in members}
             yield built

@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,6 +63,11 @@ class Product:
         self._process: asyncio.subprocess.Process | None = None
 
     @property
+    def url(self) -> str:
+        """Where this process listens, whatever its `PUBLIC_URL` says."""
+        return f"http://127.0.0.1:{self._environment['PORT']}"
+
+    @property
     def said(self) -> str:
         """Everything that it has logged so far."""
         return self._log.read_text(encoding="utf-8")
@@ -97,9 +102,8 @@ class Product:
     async def _ready(self) -> bool:
         assert self._process is not None
         assert self._process.returncode is None, self.said
-        address = f"{self._environment['PUBLIC_URL']}/readyz"
         try:
-            async with aiohttp.ClientSession() as session, session.get(address) as answer:
+            async with aiohttp.ClientSession() as session, session.get(f"{self.url}/readyz") as answer:
                 return answer.status == 200
         except aiohttp.ClientError:
             return False
@@ -107,13 +111,22 @@ class Product:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The product among foreign servers."""
+    """The product among foreign servers. Browsers and the provider reach its first replica, Slack any."""
 
-    product: Product
+    replicas: tuple[Product, ...]
     workspace: people.Workspace
     provider: rig.Provider
     shop: rig.Shop
     environment: Mapping[str, str] = field(repr=False)
+
+    @property
+    def product(self) -> Product:
+        """The first replica, often the only one."""
+        return self.replicas[0]
+
+    def everywhere(self, name: str) -> list[people.Person]:
+        """Somebody as many times as there are replicas; each one's words reach another replica."""
+        return [self.workspace.reached_at(each.url).person(name) for each in self.replicas]
 
     async def login_link(self, person: people.Person) -> str:
         """What `/agent link` sends into their direct messages."""
@@ -122,15 +135,16 @@ class World:
         card = await person.sees_control("link.open", after=seen[-1]["ts"] if seen else "")
         return str(people.control(card, "link.open")["url"])
 
-    async def signs_in(self, link: str, account: str) -> Page:
-        """A login in a browser of its own, up to the last page."""
-        async with Browser() as browser:
-            return await browser.sign_in(await browser.open(link), account)
+    async def signs_in(self, link: str, account: str, browser: Browser | None = None) -> Page:
+        """A login, up to the last page, in this browser or one of its own."""
+        async with AsyncExitStack() as stack:
+            used = await stack.enter_async_context(Browser()) if browser is None else browser
+            return await used.sign_in(await used.open(link), account)
 
-    async def links(self, person: people.Person) -> tuple[str, str]:
+    async def links(self, person: people.Person, browser: Browser | None = None) -> tuple[str, str]:
         """Link somebody by the code, since this workspace confirms no address; the link and the code."""
         link = await self.login_link(person)
-        page = await self.signs_in(link, person.name)
+        page = await self.signs_in(link, person.name, browser)
         assert page.code, page.text
         assert "you are linked" in await person.types(f"code {page.code}")
         return link, page.code
@@ -154,8 +168,8 @@ class World:
 
 
 @asynccontextmanager
-async def world(mongo_uri: str, directory: Path) -> AsyncIterator[World]:
-    """Everything, running."""
+async def world(mongo_uri: str, directory: Path, *, replicas: int = 1) -> AsyncIterator[World]:
+    """Everything, running, with so many processes of the product on one database."""
     public_url = f"http://127.0.0.1:{_free_port()}"
     redirect_uri = f"{public_url}/oauth/callback"
     async with (
@@ -190,12 +204,23 @@ async def world(mongo_uri: str, directory: Path) -> AsyncIterator[World]:
         code, keys = await Product({}, directory).command("keys", "new")
         assert code == 0, keys
         environment |= dict(line.split("=", 1) for line in shlex.split(keys))
-        product = Product(environment, directory)
-        try:
-            await product.start()
-            yield World(product, workspace, provider, shop, environment)
-        finally:
-            await product.end()
+        products = tuple(_replica(number, environment, directory) for number in range(replicas))
+        async with AsyncExitStack() as ends:
+            for product in products:
+                ends.push_async_callback(product.end)
+            async with asyncio.TaskGroup() as starts:
+                for product in products:
+                    starts.create_task(product.start())
+            yield World(products, workspace, provider, shop, environment)
+
+
+def _replica(number: int, environment: Mapping[str, str], directory: Path) -> Product:
+    """One of several: its folder and port are its own, all else it shares. The first has what `environment` says."""
+    if number == 0:
+        return Product(environment, directory)
+    own = directory / f"replica-{number}"
+    own.mkdir()
+    return Product({**environment, "PORT": str(_free_port()), "DATA_DIR": str(own / "data")}, own)
 
 
 def _free_port() -> int:

@@ -1,6 +1,6 @@
 // A certified OpenID provider (npm `oidc-provider`) at a free port, with people in it and forms that a plain HTTP client
-// can fill in. The first argument is JSON: `client_id`, `client_secret`, `redirect_uri`, `audience`, `scopes`, `lifetime`.
-// Its issuer is its address without a trailing slash. Ends with its standard input.
+// can fill in. The first argument is JSON: `client_id`, `client_secret`, `redirect_uri`, `backchannel_logout_uri`,
+// `audience`, `scopes`, `lifetime`. Its issuer is its address without a trailing slash. Ends with its standard input.
 import { createServer } from 'node:http'
 import { randomBytes } from 'node:crypto'
 import { exportJWK, generateKeyPair } from 'jose'
@@ -15,11 +15,25 @@ const people = Object.fromEntries(['ada', 'bob', 'carol', 'mallory'].map((name) 
 }]))
 const { privateKey } = await generateKeyPair('RS256', { extractable: true })
 
+// What it told the application behind the browser's back, and what came to that.
+const told = []
+
+// Its own `fetch` comes with a dispatcher that hangs up on loopback addresses, and all of this is on loopback.
+async function unguarded(url, { dispatcher, ...options }) {
+  const answer = await fetch(url, options)
+  if (url === wanted.backchannel_logout_uri) {
+    told.push({ logout_token: options.body.get('logout_token'), status: answer.status })
+  }
+  return answer
+}
+
 const configuration = {
   clients: [{
     client_id: wanted.client_id,
     client_secret: wanted.client_secret,
     redirect_uris: [wanted.redirect_uri],
+    backchannel_logout_uri: wanted.backchannel_logout_uri,
+    backchannel_logout_session_required: true,
     token_endpoint_auth_method: 'client_secret_post',
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
@@ -38,9 +52,12 @@ const configuration = {
   rotateRefreshToken: true,
   ttl: { AccessToken: wanted.lifetime, Grant: 86400, IdToken: 300, Interaction: 600, RefreshToken: 86400, Session: 600 },
   interactions: { url: (_, { uid }) => `/interaction/${uid}` },
+  fetch: unguarded,
   features: {
     devInteractions: { enabled: false },
     revocation: { enabled: true },
+    introspection: { enabled: true },
+    backchannelLogout: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: (ctx) => ctx.oidc.params.audience,
@@ -115,6 +132,8 @@ async function remember(ctx, next) {
   issued.push({ ...how, access_token, refresh_token, id_token })
 }
 
+const controls = { '/rig/issued': () => Promise.all(issued.map(fate)), '/rig/told': () => told }
+
 const server = createServer()
 await new Promise((ready) => server.listen(0, '127.0.0.1', ready))
 const issuer = `http://127.0.0.1:${server.address().port}`
@@ -122,8 +141,8 @@ const provider = new Provider(issuer, configuration)
 provider.use(remember)
 const protocol = provider.callback()
 server.on('request', async (request, response) => {
-  if (request.url === '/rig/issued') {
-    const found = await Promise.all(issued.map(fate))
+  if (controls[request.url]) {
+    const found = await controls[request.url]()
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(found))
   } else if (request.url.startsWith('/interaction/')) {
     await interact(request, response).catch((error) => {

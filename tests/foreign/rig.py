@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
+from yarl import URL
 
 T = TypeVar("T")
 HERE = Path(__file__).parent
@@ -88,6 +89,23 @@ class Provider:
         found: list[dict[str, Any]] = await got(f"{self.issuer}/rig/issued")
         return [each for each in found if sub in (None, each["sub"])]
 
+    async def told(self) -> list[dict[str, Any]]:
+        """Every `logout_token` that the client was sent and answered, and the `status` of its answer."""
+        found: list[dict[str, Any]] = await got(f"{self.issuer}/rig/told")
+        return found
+
+    async def active(self, refresh_token: str) -> bool:
+        """What its introspection says of a refresh token, which spends nothing (RFC 7662)."""
+        return bool((await self.asked("introspection_endpoint", token=refresh_token))["active"])
+
+    async def asked(self, endpoint: str, **fields: str) -> dict[str, Any]:
+        """What it answers the client at an endpoint that its discovery names."""
+        metadata = await got(f"{self.issuer}/.well-known/openid-configuration")
+        known = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+        async with aiohttp.ClientSession() as session, session.post(metadata[endpoint], data=known | fields) as answer:
+            found: dict[str, Any] = await answer.json()
+            return found
+
 
 @dataclass(frozen=True, slots=True)
 class Shop:
@@ -120,11 +138,12 @@ class Shop:
 
 @asynccontextmanager
 async def provider(redirect_uri: str, *, lifetime: int = 300) -> AsyncIterator[Provider]:
-    """A provider that knows one client; `lifetime` of access tokens in seconds."""
+    """A provider that knows one client and tells it of logouts; `lifetime` of access tokens in seconds."""
     settings = {
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
         "redirect_uri": redirect_uri,
+        "backchannel_logout_uri": str(URL(redirect_uri).with_path("/oauth/backchannel-logout")),
         "audience": AUDIENCE,
         "scopes": SCOPES,
         "lifetime": lifetime,

@@ -26,8 +26,8 @@ async def card_for_refund(person: Person, action: str = "refund_order") -> Messa
     return await person.sees_control("approval.approve", saying=action)
 
 
-async def entries(built: World, kind: str, action: str = "refund_order") -> list[dict[str, Any]]:
-    """What `audit export` prints of this type about this action of Ada's."""
+async def entries(built: World, kind: str, action: str | None = "refund_order") -> list[dict[str, Any]]:
+    """What `audit export` prints of this type about this action of Ada's, or about none."""
     code, printed = await built.product.command("audit", "export", "--user", "person-ada")
     assert code == 0, printed
     found = [json.loads(line) for line in printed.splitlines()]
