@@ -21,6 +21,7 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WINDOWS = ((1280, 800), (320, 640))
 
 
+@axe.needed
 async def test_axe_has_nothing_against_it(seen: Seen) -> None:
     """No rule of axe-core is broken, light and dark, wide and narrow; the page's own policy blocked nothing of it.
 

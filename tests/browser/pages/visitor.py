@@ -67,7 +67,8 @@ class Visitor:
     async def signs_in(self, account: str, key: str = "Enter") -> None:
         """Choose an account at the provider, with the arrows, and accept."""
         wanted = self.page.locator(f'[data-person="{account}"]')
-        await self.page.locator("body").press("Tab")
+        await wanted.wait_for()
+        await self.page.keyboard.press("Tab")
         while not await wanted.evaluate("at => at === document.activeElement"):
             await self.page.keyboard.press("ArrowDown")
         await self.page.keyboard.press("Space")

@@ -1,0 +1,51 @@
+"""The demo's own pages, which are no part of the product but what people meet first."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from bot.sandbox.demo import running
+from tests.browser.pages import axe
+from tests.browser.pages.test_pages import SCHEMES, WINDOWS
+from tests.browser.pages.visitor import Later, Visitor
+from tests.browser.pages.ways import opens_link
+from tests.scenarios.town import ADA, Town
+
+
+async def tenant(visitor: Visitor) -> None:
+    """The identity provider's login page."""
+    await opens_link(visitor)
+    await visitor.goes_to_login()
+
+
+async def workspace(visitor: Visitor) -> None:
+    """A channel of the workspace in which somebody has used the bot."""
+    await visitor.town.links(ADA, "ada")
+    await visitor.town.types(ADA, "run list_orders")
+    await visitor.opens(f"{visitor.town.slack.url}/?user=U0ADA&channel=C0SUPPORT")
+    await visitor.page.locator("body[data-live=on]").wait_for()
+    await visitor.page.get_by_text("A-1001").first.wait_for()
+
+
+@axe.needed
+@pytest.mark.parametrize("way", [tenant, workspace])
+async def test_axe_has_nothing_against_it(
+    chromium: Browser, tmp_path: Path, way: Callable[[Visitor], Awaitable[None]]
+) -> None:
+    """No rule of WCAG 2.2 at levels A and AA and no best practice is broken, light and dark, wide and narrow."""
+    async with running(tmp_path) as (around, settings):
+        context = await chromium.new_context(viewport={"width": 1280, "height": 800})
+        page = await context.new_page()
+        await way(Visitor(Town(around, settings), context, page, Later()))
+        amiss = []
+        for scheme in SCHEMES:
+            for width, height in WINDOWS:
+                await page.emulate_media(color_scheme=scheme)
+                await page.set_viewport_size({"width": width, "height": height})
+                amiss += [f"{scheme}, {width}: {what}" for what in await axe.violations(page, strictly=False)]
+        assert amiss == []
+        await context.close()
