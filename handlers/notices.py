@@ -12,9 +12,11 @@ from handlers.errors import words
 from handlers.message import Message
 from handlers.post import Post
 from handlers.requests import Requests
+from handlers.speaker import Speaker
 from handlers.workspace import Workspaces
 from oauth import LinkEvent, Principal, SlackUser
 from oauth.errors import LinkedElsewhere
+from oauth.fresh import WANTED
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +41,8 @@ class Notices:
             await self._linked(event, event.slack)
         elif event.type == "link.revoked" and event.principal is not None:
             await self._ended(event.principal, event.reason or "")
+        elif event.type == WANTED:
+            await self._wanted(event.slack)
         elif event.type == "link.refused" and event.other is not None:
             await self._tell(event.slack, cards.identity_taken(for_holder=False))
             await self._tell(event.other, cards.identity_taken(for_holder=True))
@@ -53,6 +57,9 @@ class Notices:
             said = await self.requests.go_on(event.principal, event.waiting)
             if said is not None:
                 await self._tell(slack, said)
+
+    async def _wanted(self, slack: SlackUser) -> None:
+        await self.requests.invitations.invite(Speaker(slack, name=None, external=False), fresh=True)
 
     async def _ended(self, who: Principal, reason: str) -> None:
         # First what must not go on, then the words about it.

@@ -12,6 +12,7 @@ from typing import Any
 
 from oauth.broker import Broker
 from oauth.errors import IdentityError
+from oauth.fresh import FreshLinks
 from oauth.grants import Revoker
 from oauth.keys import SigningKeys
 from oauth.linking import Linking, Started
@@ -193,7 +194,7 @@ def build(
     )
     broker = Broker(store=store, shelf=shelf, refresher=refresher, observer=observer)
     site = Site(settings.public_url, settings.issuer, slack_issuer=settings.slack_issuer if slack else None)
-    pages = Pages(linking, links, verifier, site)
+    pages = Pages(linking, FreshLinks(store, observer, clock), links, verifier, site)
     return IdentityRooms(linking, links, broker, provider, pages, store, Resealer(store, vault), slack)
 
 

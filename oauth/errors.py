@@ -1,7 +1,7 @@
 """Every reason why an identity or a token is refused, as a tree; `code` is stable and goes to the audit trail.
 
 IdentityError
-├── LinkError: TicketUnknown, TicketUsed, WrongBrowser, StateUnknown, RequestForged,
+├── LinkError: TicketUnknown, TicketUsed, TicketForgotten, TooOften, WrongBrowser, StateUnknown, RequestForged,
 │              EmailUnverified, EmailDiffers, EmailUnknown, WrongOrganization, SlackDiffers,
 │              IdentityTaken, LinkedElsewhere, CodeWrong, CodeExpired, NoCodePending, LoginRefused
 │   └── EmbeddedRefused: AddressMalformed, OtpMalformed, OtpWrong, OtpSpent, OtpReplaced, OtpSendsSpent
@@ -38,6 +38,22 @@ class TicketUsed(LinkError):
     """The link has done its work already."""
 
     code = "ticket_used"
+
+
+class TicketForgotten(LinkError):
+    """A link so old, or so foreign, that nobody knows any more whom it was for."""
+
+    code = "ticket_forgotten"
+
+
+class TooOften(LinkError):
+    """Asked again too soon; `retry_after` is in seconds."""
+
+    code = "too_often"
+
+    def __init__(self, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__()
 
 
 class WrongBrowser(LinkError):

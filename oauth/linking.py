@@ -70,6 +70,9 @@ class Linking:
         if waiting is not None:
             sealed = self._vault.seal(waiting.encode("utf-8", "replace"), record=ticket.record, name="waiting")
             ticket = replace(ticket, sealed_waiting=sealed)
+        former = await self._store.ticket(slack)
+        if former is not None:
+            ticket = ticket.after(former)
         while not await (self._store.put_ticket(ticket) if fresh else self._store.claim_ticket(ticket, now)):
             former = await self._store.ticket(slack)
             if former is not None and not fresh and former.live(now):
@@ -115,7 +118,7 @@ class Linking:
     async def own(self, secret: str, changes: Callable[[Ticket], Mapping[str, object]]) -> None:
         """Give the link to the login that is beginning; what an earlier one brought ends. Raises as `open_ticket`.
 
-        `changes` is asked for each try, since it may build on what the ticket says about codes that were sent.
+        `changes` is asked anew for each try, since it may build on what the ticket says of codes that were sent.
         """
         while True:
             ticket = await self.open_ticket(secret)

@@ -9,6 +9,7 @@ from oauth.errors import LinkedElsewhere, SealBroken, TokenInvalid
 from oauth.grants import Grant, Revoker
 from oauth.models import Clock, Link, LinkEvent, LinkObserver, LinkVersion, Principal, SlackUser, Subject
 from oauth.ports import LinkStore, Taken
+from oauth.tickets import Stage
 from oauth.vault import Vault
 from oauth.verify import Logout
 
@@ -80,6 +81,8 @@ class Links:
         ticket = await self._store.ticket(slack)
         if ticket is not None:
             await self._revoker.end_ticket(ticket)
+            # What waited for a link was asked before this end, and must not go on after it.
+            await self._store.advance(ticket, frozenset(Stage), {"sealed_waiting": None})
         return ended
 
     async def revoke_subject(self, sub: Subject, reason: str) -> int:

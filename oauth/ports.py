@@ -90,6 +90,9 @@ class LinkStore(Protocol):
     async def ticket_by_hash(self, value: str) -> Ticket | None:
         """The ticket whose hash this is."""
 
+    async def ticket_after(self, value: str) -> Ticket | None:
+        """The newest ticket of the person who once had the one whose hash this is."""
+
     async def ticket_by_state(self, value: str) -> Ticket | None:
         """The ticket whose last login was begun with this state."""
 

@@ -84,6 +84,7 @@ def ticket_of(found: Document) -> Ticket:
         otp_start=found.get("otp_start"),
         otp_sends=found.get("otp_sends", 0),
         otp_sent_at=found.get("otp_sent_at"),
+        former=tuple(found.get("former", ())),
     )
 
 

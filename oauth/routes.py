@@ -10,6 +10,7 @@ from aiohttp import web
 
 from oauth import tickets
 from oauth.errors import LinkError, RequestForged, StateUnknown, TokenInvalid
+from oauth.fresh import FreshLinks
 from oauth.linking import Linking
 from oauth.links import Links
 from oauth.proving import Returned
@@ -37,6 +38,7 @@ class Pages:
     """The handlers, bound to what they need."""
 
     linking: Linking
+    fresh: FreshLinks
     links: Links
     verifier: Verifier
     site: Site
@@ -47,6 +49,7 @@ class Pages:
         app.router.add_get("/link/{ticket}", page_of(self.show))
         app.router.add_get("/link", page_of(self.show_again))
         app.router.add_post("/link/{ticket}", page_of(self.go_on))
+        app.router.add_post("/link/{ticket}/again", page_of(self.ask_again))
         app.router.add_get("/oauth/callback", page_of(self.come_back))
         if self.site.slack_issuer is not None:
             app.router.add_get("/oauth/slack", page_of(self.come_back_from_slack))
@@ -84,6 +87,17 @@ class Pages:
             await self.linking.refused_form(secret, error)
             raise
         return self.site.begin(self.site.go_to(address), browser)
+
+    async def ask_again(self, request: web.Request) -> web.StreamResponse:
+        """`POST /link/{ticket}/again`: a fresh link, to the direct messages of the person whom this one was for."""
+        secret = request.match_info["ticket"]
+        try:
+            self.site.own_form(request, secret, await form_of(request))
+        except LinkError as error:
+            await self.linking.refused_form(secret, error)
+            raise
+        await self.fresh.ask(secret)
+        return self.site.page("sent.html")
 
     async def come_back(self, request: web.Request) -> web.StreamResponse:
         """`GET /oauth/callback`: the provider's answer, once, in the browser that began."""

@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import jinja2
 import structlog
@@ -17,8 +17,9 @@ from aiohttp import web
 from markupsafe import Markup, escape
 from yarl import URL
 
+from oauth import tickets
 from oauth.errors import IdentityError, LoginRefused, RequestForged, StoreUnavailable, TicketUnknown, TokenInvalid
-from oauth.words import words_for
+from oauth.words import Words, words_for
 
 log = structlog.get_logger(__name__)
 
@@ -62,23 +63,33 @@ class Site:
             try:
                 return await handler(request)
             except IdentityError as error:
-                return self.refused(error)
+                return self.refused(error, request)
             except web.HTTPException:
                 raise
             except Exception as error:  # the audit trail may be away; no text of it may reach a browser
                 log.error("page_failed", page=handler.__name__, kind=type(error).__name__)
-                return self.refused(StoreUnavailable())
+                return self.refused(StoreUnavailable(), request)
 
         return page
 
-    def refused(self, error: IdentityError) -> web.Response:
-        """The page for an error."""
+    def refused(self, error: IdentityError, request: web.Request) -> web.Response:
+        """The page for an error, with one click onward where the browser knows which link it is about."""
         words = words_for(error)
         detail = error.error if isinstance(error, LoginRefused) else ""
         if isinstance(error, TokenInvalid):
             detail = error.claim
         code = f"{error.code}: {detail}" if detail else error.code
-        return self.page("refused.html", words.status, words=words, code=code)
+        ticket = request.match_info.get("ticket") or request.cookies.get(self._ticket_cookie)
+        visit = tickets.new_secret()
+        onward = self._onward(words, ticket, visit) if ticket else None
+        page = self.page("refused.html", words.status, words=words, code=code, onward=onward)
+        return self.visit(page, visit) if onward and onward["csrf"] else page
+
+    def _onward(self, words: Words, ticket: str, visit: str) -> dict[str, str | None] | None:
+        link = f"{urlsplit(self.public_url).path.rstrip('/')}/link/{quote(ticket, safe='')}"
+        if words.again == "fresh":
+            return {"address": f"{link}/again", "csrf": csrf(visit, ticket)}
+        return {"address": link, "csrf": None} if words.again == "same" else None
 
     def guarded(self, response: web.Response) -> web.Response:
         """The response with the headers that each of ours has."""

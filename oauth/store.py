@@ -55,6 +55,7 @@ class MongoLinkStore:
         await self._links.create_index([("sub", 1)], name="by_subject")
         await self._links.create_index([("sid", 1)], name="by_session")
         await self._tickets.create_index([("hash", 1)], name="by_ticket")
+        await self._tickets.create_index([("former", 1)], name="by_former", sparse=True)
         await self._tickets.create_index([("state_hash", 1)], name="by_state", sparse=True)
         await self._tickets.create_index([("expires_at", 1)], name="by_end")
         await self._revocations.create_index([("due", 1)], name="by_due")
@@ -163,6 +164,11 @@ class MongoLinkStore:
     async def ticket_by_hash(self, value: str) -> Ticket | None:
         """The ticket whose hash this is."""
         return await self._ticket({"hash": str(value)})
+
+    @_told
+    async def ticket_after(self, value: str) -> Ticket | None:
+        """The newest ticket of the person who once had the one whose hash this is."""
+        return await self._ticket({"former": str(value)})
 
     @_told
     async def ticket_by_state(self, value: str) -> Ticket | None:

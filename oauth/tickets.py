@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -17,6 +17,8 @@ from oauth.models import LinkVersion, SlackProfile, SlackUser
 
 LIFETIME = timedelta(minutes=10)
 GUESSES = 3
+_REMEMBERED = 5
+_WAITING = timedelta(hours=1)
 # Crockford's base 32: without I, L, O and U nothing is misread. Eight letters carry 40 bits.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISREAD = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V"})
@@ -42,6 +44,7 @@ class Ticket:
 
     `otp_*` is of the login by a one-time code from the provider: `otp_start` names the newest code, and is None while
     no code is waited for; `guesses` are those at that code, or at ours once the login is done.
+    `former` are the hashes of the person's earlier links, so that whoever opens one of those can be helped.
     """
 
     slack: SlackUser
@@ -62,6 +65,7 @@ class Ticket:
     otp_start: str | None = None
     otp_sends: int = 0
     otp_sent_at: datetime | None = None
+    former: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def record(self) -> str:
@@ -71,6 +75,15 @@ class Ticket:
     def live(self, now: datetime) -> bool:
         """Whether it can still lead to a link, whatever an index has or has not removed by now."""
         return now < self.expires_at and self.stage in OPEN_STAGES
+
+    def after(self, former: Ticket) -> Ticket:
+        """This ticket, in the place of a former one of the same person: what waited goes on waiting, for an hour."""
+        waits = self.sealed_waiting is None and self.created_at - former.created_at < _WAITING
+        return replace(
+            self,
+            former=(former.hash, *former.former)[:_REMEMBERED],
+            sealed_waiting=former.sealed_waiting if waits else self.sealed_waiting,
+        )
 
     @property
     def link_version(self) -> LinkVersion:

@@ -179,6 +179,10 @@ class MemoryLinkStore:
         return next((t for t in self.kept_tickets.values() if t.hash == value), None)
 
     @_step
+    async def ticket_after(self, value: str) -> Ticket | None:
+        return next((t for t in self.kept_tickets.values() if value in t.former), None)
+
+    @_step
     async def ticket_by_state(self, value: str) -> Ticket | None:
         return next((t for t in self.kept_tickets.values() if t.state_hash == value), None)
 

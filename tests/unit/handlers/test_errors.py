@@ -19,7 +19,7 @@ GENERIC = words(RuntimeError())
 ELSEWHERE = {
     "ConfigurationError", "WrongBrowser", "StateUnknown", "RequestForged", "LoginRefused", "EmailUnverified",
     "EmailDiffers", "EmailUnknown", "WrongOrganization", "AddressMalformed", "OtpMalformed", "OtpWrong", "OtpSpent",
-    "OtpReplaced", "OtpSendsSpent",
+    "OtpReplaced", "OtpSendsSpent", "TicketForgotten", "TooOften",
 }  # fmt: skip
 
 
