@@ -28,6 +28,8 @@ _SENTENCES = {
     "ticket_used": "This login was finished already. `/agent status` says how you are linked.",
     "ticket_unknown": "This login is over. `/agent link` starts anew.",
     "slack_differs": "Somebody signed in to Slack as another person than this link was for, so nothing was linked.",
+    "grant_shared": "Your former link has ended, and the identity provider has ended this login together with it. "
+    "`/agent link` links you again.",
     # tokens
     "not_linked": "You are not linked any more, so nothing was done. Link your account with `/agent link`.",
     "grant_dead": "Your login is no longer valid at the identity provider, so nothing was done. Link again with "

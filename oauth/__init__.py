@@ -10,7 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from oauth.addresses import Network
 from oauth.broker import Broker
+from oauth.embedded import Embedded
+from oauth.embedded_routes import EmbeddedPages
 from oauth.errors import IdentityError
 from oauth.fresh import FreshLinks
 from oauth.grants import Revoker
@@ -30,8 +33,9 @@ from oauth.models import (
     SlackUser,
     Subject,
 )
+from oauth.passwordless import Passwordless
 from oauth.ports import LinkStore
-from oauth.provider import Client, Provider
+from oauth.provider import Client
 from oauth.proving import Proof, Proving
 from oauth.refreshing import Refresher
 from oauth.resealing import Resealed, Resealer
@@ -89,6 +93,8 @@ class IdentitySettings:
     slack_issuer: str = "https://slack.com"
     slack_client_id: str | None = None
     slack_client_secret: str | None = field(default=None, repr=False)
+    embedded_login: bool = False
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ class IdentityRooms:
     linking: Linking
     links: Links
     broker: Broker
-    provider: Provider
+    provider: Passwordless
     pages: Pages
     store: LinkStore
     resealer: Resealer
@@ -132,10 +138,10 @@ def build(
     observer: LinkObserver,
     clock: Callable[[], datetime] = utc_now,
     store: LinkStore | None = None,
-    provider: Provider | None = None,
+    provider: Passwordless | None = None,
 ) -> IdentityRooms:
     """Put the rooms together on a database of the driver that `store` knows, or on another store or provider."""
-    provider = provider or Provider(
+    provider = provider or Passwordless(
         Client(
             issuer=settings.issuer,
             client_id=settings.client_id,
@@ -153,34 +159,6 @@ def build(
     store = store or MongoLinkStore(database)
     revoker = Revoker(store, vault, provider, clock)
     slack = _slack_logins(settings, vault, clock)
-    links = Links(store=store, vault=vault, revoker=revoker, observer=observer, clock=clock)
-    linking = Linking(
-        store=store,
-        vault=vault,
-        logins=Logins(
-            vault=vault,
-            provider=provider,
-            verifier=verifier,
-            revoker=revoker,
-            audience=settings.audience,
-            scopes=settings.scopes,
-        ),
-        proving=Proving(
-            store=store,
-            vault=vault,
-            revoker=revoker,
-            links=links,
-            observer=observer,
-            clock=clock,
-            proof=settings.proof,
-            slack=slack,
-        ),
-        revoker=revoker,
-        observer=observer,
-        clock=clock,
-        public_url=settings.public_url,
-        scopes=settings.scopes,
-    )
     shelf = Shelf(vault, clock)
     refresher = Refresher(
         store=store,
@@ -192,9 +170,59 @@ def build(
         observer=observer,
         clock=clock,
     )
+    links = Links(
+        store=store,
+        vault=vault,
+        revoker=revoker,
+        observer=observer,
+        clock=clock,
+        renewing=refresher,
+        audience=settings.audience,
+    )
+    logins = Logins(
+        vault=vault,
+        provider=provider,
+        verifier=verifier,
+        revoker=revoker,
+        audience=settings.audience,
+        scopes=settings.scopes,
+    )
+    proving = Proving(
+        store=store,
+        vault=vault,
+        revoker=revoker,
+        links=links,
+        observer=observer,
+        clock=clock,
+        proof=settings.proof,
+        slack=slack,
+    )
+    linking = Linking(
+        store=store,
+        vault=vault,
+        logins=logins,
+        proving=proving,
+        revoker=revoker,
+        observer=observer,
+        clock=clock,
+        public_url=settings.public_url,
+        scopes=settings.scopes,
+    )
     broker = Broker(store=store, shelf=shelf, refresher=refresher, observer=observer)
     site = Site(settings.public_url, settings.issuer, slack_issuer=settings.slack_issuer if slack else None)
-    pages = Pages(linking, FreshLinks(store, observer, clock), links, verifier, site)
+    embedded = Embedded(
+        linking=linking,
+        logins=logins,
+        provider=provider,
+        proving=proving,
+        revoker=revoker,
+        store=store,
+        vault=vault,
+        observer=observer,
+        clock=clock,
+    )
+    own_login = EmbeddedPages(embedded, linking, site, settings.trusted_proxies) if settings.embedded_login else None
+    pages = Pages(linking, FreshLinks(store, observer, clock), links, verifier, site, own_login)
     return IdentityRooms(linking, links, broker, provider, pages, store, Resealer(store, vault), slack)
 
 

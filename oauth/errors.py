@@ -3,7 +3,8 @@
 IdentityError
 ├── LinkError: TicketUnknown, TicketUsed, TicketForgotten, TooOften, WrongBrowser, StateUnknown, RequestForged,
 │              EmailUnverified, EmailDiffers, EmailUnknown, WrongOrganization, SlackDiffers,
-│              IdentityTaken, LinkedElsewhere, CodeWrong, CodeExpired, NoCodePending, LoginRefused
+│              IdentityTaken, LinkedElsewhere, GrantShared, CodeWrong, CodeExpired, NoCodePending,
+│              LoginRefused
 │   └── EmbeddedRefused: AddressMalformed, OtpMalformed, OtpWrong, OtpSpent, OtpReplaced, OtpSendsSpent
 ├── TokenError: NotLinked, GrantDead, ScopeRefused, TokenInvalid
 ├── ProviderUnavailable
@@ -124,6 +125,12 @@ class LinkedElsewhere(LinkError):
     """This Slack person is linked to another identity, and has to unlink first."""
 
     code = "linked_elsewhere"
+
+
+class GrantShared(LinkError):
+    """The provider has ended the new grant together with the one that it replaces."""
+
+    code = "grant_shared"
 
 
 class CodeWrong(LinkError):

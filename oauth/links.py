@@ -3,30 +3,65 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterable
+from typing import Protocol
 
-from oauth.errors import LinkedElsewhere, SealBroken, TokenInvalid
+import structlog
+
+from oauth.errors import (
+    GrantDead,
+    GrantShared,
+    IdentityError,
+    LinkedElsewhere,
+    ProviderUnavailable,
+    SealBroken,
+    StoreUnavailable,
+    TokenInvalid,
+)
 from oauth.grants import Grant, Revoker
-from oauth.models import Clock, Link, LinkEvent, LinkObserver, LinkVersion, Principal, SlackUser, Subject
+from oauth.models import AccessToken, Clock, Link, LinkEvent, LinkObserver, LinkVersion, Principal, SlackUser, Subject
 from oauth.ports import LinkStore, Taken
 from oauth.tickets import Stage
 from oauth.vault import Vault
 from oauth.verify import Logout
 
+log = structlog.get_logger(__name__)
+
 _AT_ONCE = 16
+Note = tuple[str, str]
+
+
+class Renewing(Protocol):
+    """Spends refresh tokens."""
+
+    async def refresh(
+        self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float
+    ) -> AccessToken | None:
+        """A new token, saved. Raises IdentityError; GrantDead after it has ended the link."""
 
 
 class Links:
     """The links of all workspaces. A link that has ended is gone here at once; the provider may hear of it later."""
 
     def __init__(
-        self, *, store: LinkStore, vault: Vault, revoker: Revoker, observer: LinkObserver, clock: Clock
+        self,
+        *,
+        store: LinkStore,
+        vault: Vault,
+        revoker: Revoker,
+        observer: LinkObserver,
+        clock: Clock,
+        renewing: Renewing,
+        audience: str,
     ) -> None:
         self._store = store
         self._vault = vault
         self._revoker = revoker
         self._observer = observer
         self._clock = clock
+        self._renewing = renewing
+        self._audience = audience
 
     async def principal(self, slack: SlackUser) -> Principal | None:
         """The live link of a person; one read."""
@@ -43,11 +78,13 @@ class Links:
             yield link.principal
 
     async def make(self, slack: SlackUser, grant: Grant, version: LinkVersion, waiting: str | None) -> Principal:
-        """Link a proven person. Raises Taken or LinkedElsewhere; what becomes of the grant then is the caller's affair.
+        """Link a proven person. Raises Taken, LinkedElsewhere or GrantShared; the grant then is the caller's affair.
 
-        A former link of the same person to the same identity ends. The entry is written before the link is made.
+        A former link of the same person to the same identity ends, at the provider too. The entry is written before
+        the link is made.
         """
         who = grant.identity
+        owed: list[Note] = []
         while True:
             holder = await self._store.holder(slack.workspace, who)
             if holder is not None and holder.key != slack.key:
@@ -56,9 +93,7 @@ class Links:
             if former is not None:
                 if (former.principal.identity.iss, former.principal.sub) != (who.iss, who.sub):
                     raise LinkedElsewhere
-                # Not revoked at the provider: there, one revocation may end all grants that a person gave to an
-                # application (Auth0, "Refresh Token Revocation Deletes Grant"), the new one included.
-                await self._end(former, "relinked", revoke=False)
+                owed += await self._cut(former, "relinked") or []
             principal = Principal(slack, who, version, grant.scopes, self._clock())
             event = LinkEvent(
                 "link.completed", "ok", slack, who, principal=principal, scopes=grant.scopes, waiting=waiting
@@ -71,6 +106,8 @@ class Links:
                 if taken.holder.key == slack.key:
                     continue
                 raise
+            if owed:
+                await self._survived(principal, owed)
             await self._observer.notify(event)
             return principal
 
@@ -124,24 +161,45 @@ class Links:
         if not await self._store.spend_logout(logout.jti, logout.until):
             raise TokenInvalid("jti")
 
-    async def _end(self, link: Link, reason: str, *, revoke: bool = True) -> bool:
+    async def _survived(self, principal: Principal, owed: list[Note]) -> None:
+        """Revoke what this link has replaced, and see that it was not the same grant. Raises GrantShared.
+
+        A provider may end all that a person granted an application at once (Auth0, "Refresh Token Revocation Deletes
+        Grant"; others within one session). Better to say so now than at the next action.
+        """
+        with contextlib.suppress(ProviderUnavailable, StoreUnavailable):  # what is noted is revoked later
+            for note in owed:
+                await self._revoker.finish(*note)
+        try:
+            await self._renewing.refresh(principal, frozenset(), self._audience, 0.0)
+        except GrantDead:
+            raise GrantShared from None
+        except IdentityError as unsure:
+            log.info("relinked_grant_not_tried", reason=unsure.code)
+
+    async def _end(self, link: Link, reason: str) -> bool:
+        owed = await self._cut(link, reason)
+        for note in owed or []:
+            await self._revoker.finish(*note)
+        return owed is not None
+
+    async def _cut(self, link: Link, reason: str) -> list[Note] | None:
+        """End it here; what is to be revoked at the provider, or None if it was not there any more."""
         who = link.principal
         event = LinkEvent("link.revoked", "ok", who.slack, who.identity, reason, principal=who)
         await self._observer.record(event)
         while True:
-            token = self._refresh_token(link) if revoke else None
+            token = self._refresh_token(link)
             # The token is queued for revocation before the link that holds it goes: a crash in between loses neither.
             note = await self._revoker.queue(token) if token else None
             if await self._store.remove_link(link):
                 break
             there = await self._store.link(who.slack)
             if there is None or there.principal.version != who.version:
-                return False
+                return None
             link = there  # refreshed in this moment, so it is another token that has to end
         await self._observer.notify(event)
-        if note and token:
-            await self._revoker.finish(note, token)
-        return True
+        return [(note, token)] if note and token else []
 
     def _refresh_token(self, link: Link) -> str | None:
         """None where it does not open: nobody can use it, and that must not keep the link alive."""

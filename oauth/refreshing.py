@@ -18,8 +18,10 @@ from oauth.errors import (
     NotLinked,
     ProviderUnavailable,
     ScopeRefused,
+    SealBroken,
     StoreUnavailable,
     TokenInvalid,
+    WrongOrganization,
 )
 from oauth.grants import Revoker
 from oauth.models import AccessToken, Clock, Link, LinkEvent, LinkObserver, Principal, TokenSet
@@ -27,7 +29,7 @@ from oauth.ports import LinkStore
 from oauth.provider import IDENTITY_SCOPES, Provider
 from oauth.shelf import Shelf
 from oauth.vault import Vault
-from oauth.verify import Verifier
+from oauth.verify import Nonce, Verifier
 
 LEASE = timedelta(seconds=15)  # longer than a call to the provider may take
 _SAVE_AGAIN = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
@@ -74,7 +76,7 @@ class Refresher:
         try:
             kept = self._shelf.find(link, scopes, audience, fresh_for)
             return kept if kept is not None else await self._spend(link, scopes, audience)
-        except (NotLinked, GrantDead, StoreUnavailable):
+        except (NotLinked, GrantDead, WrongOrganization, StoreUnavailable):
             raise  # on record, or beyond it
         except IdentityError as refused:
             outcome = "failed" if isinstance(refused, ProviderUnavailable) else "denied"
@@ -103,6 +105,8 @@ class Refresher:
         if not await self._saved(renewed):
             await self._end_if_unlinked(who, given.refresh_token)
             return None
+        if isinstance(problem, WrongOrganization):
+            await self._expel(renewed, problem)
         if token is None:
             raise problem
         await self._record("token.refreshed", "ok", who, None, scopes, token.jti)
@@ -117,6 +121,7 @@ class Refresher:
         """
         try:
             claims = await self._verifier.access_token(given.access_token, audience_=audience, sub=who.sub)
+            await self._same_person(who, given)
         except IdentityError as problem:
             return None, problem
         granted = given.granted(claims)
@@ -131,6 +136,29 @@ class Refresher:
             given.access_token, audience, asked, asked_at, expires_at, jti if isinstance(jti, str) else None
         )
         return token, TokenInvalid("none")
+
+    async def _same_person(self, who: Principal, given: TokenSet) -> None:
+        """An ID token that comes with a refresh is of the same person (OpenID Connect Core section 12.2)."""
+        if given.id_token is None:
+            return
+        signed_in = await self._verifier.id_token(given.id_token, nonce=Nonce.LONG_AGO)
+        if signed_in.identity.sub != who.sub:
+            raise TokenInvalid("sub")
+
+    async def _expel(self, renewed: Link, problem: WrongOrganization) -> None:
+        """Whoever is no member of the organization any more is not linked any more."""
+        who = renewed.principal
+        await self._record("token.refused", "denied", who, problem.code)
+        await self._record("link.revoked", "ok", who, problem.code)
+        there = await self._store.link(who.slack)
+        if there is None or there.principal.version != who.version or not await self._store.remove_link(there):
+            return
+        event = LinkEvent("link.revoked", "ok", who.slack, who.identity, problem.code, principal=who)
+        await self._observer.notify(event)
+        record = f"link:{who.slack.key}"
+        with contextlib.suppress(SealBroken):
+            token = self._vault.open(there.sealed_refresh, record=record, name="refresh").decode()
+            await self._revoker.discard(token)
 
     async def _saved(self, renewed: Link) -> bool:
         """Save, and try again while the database is away: until it is done the new token is in this process alone."""

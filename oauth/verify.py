@@ -36,6 +36,7 @@ class Nonce(Enum):
     """What stands for a nonce where a login was begun without one."""
 
     NONE = "the login was no redirect, and its request had no place for one"
+    LONG_AGO = "the token came of a refresh, and may name that of its login (OpenID Connect Core section 12.2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,13 @@ class Verifier:
         return SignedIn(identity, claims.get("email_verified") is True, _text(claims, "sid"), claims)
 
     async def access_token(self, token: str, *, audience_: str, sub: Subject) -> Claims | None:
-        """The claims of an access token that is a JWT; None for an opaque one. Raises TokenInvalid."""
+        """The claims of an access token that is a JWT; None for an opaque one.
+
+        Raises TokenInvalid, also for an opaque one where an organization is required: it could be of any.
+        """
         if token.count(".") != 2:
+            if self._expected.organization is not None:
+                raise TokenInvalid("org_id")
             return None
         claims = await self._signed(token, types={None, "JWT", "at+jwt", "application/at+jwt"})
         issuer(claims, self._expected.issuer)
@@ -203,7 +209,7 @@ def issued_at(claims: Claims, now: datetime) -> None:
 def one_time(claims: Claims, expected: str | Nonce) -> None:
     """`nonce` is the one that this login was started with; a login without one takes no token of another that had."""
     if isinstance(expected, Nonce):
-        if "nonce" in claims:
+        if expected is Nonce.NONE and "nonce" in claims:
             raise TokenInvalid("nonce")
         return
     found = claims.get("nonce")

@@ -113,6 +113,13 @@ _TABLE = {
         409,
         "fresh",
     ),
+    "grant_shared": Words(
+        "Please sign in once more",
+        "Your former link has ended, and your identity provider has ended this login together with it.",
+        _FRESH,
+        409,
+        "fresh",
+    ),
     "linked_elsewhere": Words(
         "You are linked to another account",
         "One Slack person has one account. Nothing was changed.",

@@ -64,12 +64,18 @@ class _Login:
 
 @dataclass
 class FakeProvider:
-    """As `Provider`. `away` is an outage, `hold` happens before the next tokens arrive, `overlap` forgives a reuse."""
+    """As `Provider`. `away` is an outage, `hold` happens before the next tokens arrive, `overlap` forgives a reuse.
+
+    With `one_grant` a revocation ends all that a person granted us. `spoil_refreshed` is in the ID token of a refresh.
+    """
 
     clock: Clock
     lifetime: float = 3600.0
     announces_iss: bool = False
     overlap: bool = False
+    one_grant: bool = False
+    opaque: bool = False
+    spoil_refreshed: dict[str, Any] | None = None
     away: bool = False
     away_for_keys: bool = False
     more_scopes: tuple[str, ...] = ()
@@ -158,11 +164,18 @@ class FakeProvider:
             raise ScopeRefused(scopes - grant.scopes)
         grant.spent.add(grant.current)
         grant.current = secrets.token_urlsafe(24)
-        answer = TokenSet(
-            self._access(grant, scopes | set(self.more_scopes), audience), grant.current, None, self.lifetime, scopes
-        )
+        access = self._access(grant, scopes | set(self.more_scopes), audience)
+        answer = TokenSet(access, grant.current, self._refreshed(grant), self.lifetime, scopes)
         await self._held()
         return answer
+
+    def _refreshed(self, grant: Grant) -> str | None:
+        """The ID token of a refresh; it has no nonce (OpenID Connect Core section 12.2)."""
+        if self.spoil_refreshed is None:
+            return None
+        now = self.clock().timestamp()
+        claims = {"iss": ISSUER, "aud": CLIENT_ID, "iat": now, "exp": now + 600, **grant.person}
+        return sign(claims | self.spoil_refreshed)
 
     async def _held(self) -> None:
         hold, self.hold = self.hold, None
@@ -175,11 +188,14 @@ class FakeProvider:
         if self.away:
             raise ProviderUnavailable
         self.revoked.append(refresh_token)
+        ended = [grant for grant in self.grants if refresh_token in {grant.current, *grant.spent}]
         for grant in self.grants:
-            if refresh_token in {grant.current, *grant.spent}:
+            if grant in ended or (self.one_grant and grant.person in [one.person for one in ended]):
                 grant.alive = False
 
     def _access(self, grant: Grant, scopes: frozenset[str], audience: str) -> str:
+        if self.opaque:
+            return secrets.token_urlsafe(24)
         now = self.clock().timestamp()
         claims = {
             "iss": ISSUER, "sub": grant.person["sub"], "aud": audience, "iat": now, "exp": now + self.lifetime,

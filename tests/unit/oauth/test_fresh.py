@@ -44,7 +44,7 @@ async def test_t15_one_click_asks_for_a_fresh_link(site: Site, state: str) -> No
 
 
 async def test_t77_a_link_sends_no_flood(site: Site) -> None:
-    """One in half a minute, five in an hour, from any number of browsers; others are unaffected (guard: `take_place`)."""
+    """One in half a minute, five in an hour, from any number of browsers; others go on (guard: `take_place`)."""
     home, secret, other = site.home, await site.home.start(), await site.home.start(BOB)
     home.clock.forward(minutes=10)
     assert sorted(await asyncio.gather(*(asked(site.browser(), secret) for _ in range(5)))) == [200, 429, 429, 429, 429]

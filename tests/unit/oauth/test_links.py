@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from oauth.errors import CodeExpired, LinkedElsewhere, NotLinked, StoreUnavailable, TokenInvalid
+from oauth.errors import CodeExpired, GrantShared, LinkedElsewhere, NotLinked, StoreUnavailable, TokenInvalid
 from oauth.models import SlackUser, Subject
 from oauth.verify import Logout
 from tests.fakes.house import ADA, ADA_ELSEWHERE, ADA_MAIL, BOB, BOB_MAIL, EVE_MAIL, House
@@ -128,7 +128,38 @@ async def test_linking_anew_to_the_same_account_takes_the_place_of_the_former_li
         await home.rooms.broker.token(first, ONE, AUDIENCE)
     assert (await home.rooms.broker.token(second, ONE, AUDIENCE)).scopes == ONE
     assert ("link.revoked", "ok", "relinked") in home.observer.entries()
-    assert home.provider.revoked == []
+    assert len(home.provider.revoked) == 1
+    assert len(home.provider.living) == 1
+
+
+async def test_the_former_grant_is_revoked_even_if_the_provider_is_away_just_then(home: House) -> None:
+    """The new link stands at once, and the round revokes what it replaced (guard: the note in `Links._cut`)."""
+    await home.link()
+    answer = await home.sign_in(await home.start(), ADA_MAIL)
+
+    async def goes_away() -> None:
+        home.provider.away = True
+
+    home.provider.hold = goes_away
+    assert (await home.rooms.linking.returned(**answer)).principal is not None
+    assert len(home.provider.living) == 2
+    home.provider.away = False
+    home.clock.forward(minutes=2)
+    await home.rooms.sweep()
+    assert len(home.provider.living) == 1
+
+
+async def test_a_provider_that_ends_both_grants_is_seen_at_once(home: House) -> None:
+    """Whoever links again there is told to sign in once more, and then is linked (guard: `Links._survived`)."""
+    home.provider.one_grant = True
+    await home.link()
+    with pytest.raises(GrantShared):
+        await home.link()
+    assert await home.rooms.links.principal(ADA) is None
+    assert home.provider.living == []
+    assert ("link.refused", "denied", "grant_shared") in home.observer.entries()
+    again = await home.link()
+    assert (await home.rooms.broker.token(again, ONE, AUDIENCE)).scopes == ONE
 
 
 async def test_t17_a_linked_person_cannot_take_a_second_account(home: House) -> None:
