@@ -9,13 +9,15 @@ import structlog
 from aiohttp import web
 
 from oauth import tickets
-from oauth.errors import LinkError, RequestForged, StateUnknown, TokenInvalid
+from oauth.embedded_routes import EmbeddedPages
+from oauth.errors import AddressMalformed, EmbeddedRefused, LinkError, RequestForged, StateUnknown, TokenInvalid
 from oauth.fresh import FreshLinks
 from oauth.linking import Linking
 from oauth.links import Links
 from oauth.proving import Returned
 from oauth.site import PAGES, Site, csrf, form_of
 from oauth.verify import Verifier
+from oauth.words import beside
 
 log = structlog.get_logger(__name__)
 
@@ -42,10 +44,14 @@ class Pages:
     links: Links
     verifier: Verifier
     site: Site
+    embedded: EmbeddedPages | None = None
 
     def add_to(self, app: web.Application) -> None:
         """Mount the routes."""
         page_of = self.site.page_of
+        if self.embedded is not None:  # before the links, since those may have any name
+            app.router.add_get("/link/code", page_of(self.embedded.show))
+            app.router.add_post("/link/code", page_of(self.take_code))
         app.router.add_get("/link/{ticket}", page_of(self.show))
         app.router.add_get("/link", page_of(self.show_again))
         app.router.add_post("/link/{ticket}", page_of(self.go_on))
@@ -64,11 +70,19 @@ class Pages:
         """`GET /link`: the same page loaded again, after its link has left the address bar."""
         return await self._link_page(self.site.visited(request))
 
-    async def _link_page(self, secret: str) -> web.StreamResponse:
+    async def _link_page(
+        self, secret: str, refused: EmbeddedRefused | None = None, typed: object = None
+    ) -> web.StreamResponse:
         ticket = await self.linking.open_ticket(secret)
         visit = tickets.new_secret()
+        said = beside(refused) if refused else None
         page = self.site.page(
             "link.html",
+            said.status if said else 200,
+            embedded=self.embedded is not None,
+            address=typed if isinstance(typed, str) else ticket.profile.email or "",
+            problem=said.sentence if said else None,
+            mistyped=isinstance(refused, AddressMalformed),
             profile=ticket.profile,
             scopes=sorted(self.linking.scopes),
             ticket=secret,
@@ -77,16 +91,29 @@ class Pages:
         return self.site.visit(page, visit, secret)
 
     async def go_on(self, request: web.Request) -> web.StreamResponse:
-        """`POST /link/{ticket}`: to the provider, with a cookie of this browser alone."""
-        secret = request.match_info["ticket"]
+        """`POST /link/{ticket}`: to the provider, or for a code by e-mail, with a cookie of this browser alone."""
+        secret, typed = request.match_info["ticket"], None
         try:
-            self.site.own_form(request, secret, await form_of(request))
+            form = await form_of(request)
+            self.site.own_form(request, secret, form)
+            if self.embedded is not None and form.get("way") == "email":
+                typed = form.get("email")
+                return await self.embedded.send(request, secret, typed if isinstance(typed, str) else "")
             browser = tickets.new_secret()  # never one that was there before: it could have been planted
             address = await self.linking.go_on(secret, browser)
+        except EmbeddedRefused as refused:
+            return await self._link_page(secret, refused, typed)
         except LinkError as error:
             await self.linking.refused_form(secret, error)
             raise
         return self.site.begin(self.site.go_to(address), browser)
+
+    async def take_code(self, request: web.Request) -> web.StreamResponse:
+        """`POST /link/code`: in by the code, or on by another way."""
+        if self.embedded is None:
+            raise web.HTTPNotFound
+        done = await self.embedded.take(request)
+        return self._result(done) if isinstance(done, Returned) else done
 
     async def ask_again(self, request: web.Request) -> web.StreamResponse:
         """`POST /link/{ticket}/again`: a fresh link, to the direct messages of the person whom this one was for."""

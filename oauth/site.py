@@ -166,15 +166,18 @@ class Site:
         response.del_cookie(self._login_cookie, path="/", secure=self.secure, httponly=True, samesite="Lax")
         return response
 
-    def own_form(self, request: web.Request, about: str, form: Form) -> None:
-        """Raises RequestForged unless the form was sent from our page about this, in the browser that has it."""
+    def own_form(self, request: web.Request, about: str, form: Form, *, visit: str | None = None) -> None:
+        """Raises RequestForged unless the form was sent from our page about this, in the browser that has it.
+
+        `visit` is the browser's secret that the page was made with, where it is another than the visit's.
+        """
         origin = request.headers.get("Origin")
         # Under `no-referrer` browsers send "null" even from our own page, so that proves nothing either way.
         if origin not in {None, "null", _origin(self.public_url)}:
             raise RequestForged
         if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
             raise RequestForged
-        visit, sent = request.cookies.get(self._visit_cookie), form.get("csrf")
+        visit, sent = visit or request.cookies.get(self._visit_cookie), form.get("csrf")
         if not visit or not isinstance(sent, str):
             raise RequestForged
         if not hmac.compare_digest(sent.encode(errors="replace"), csrf(visit, about).encode()):
