@@ -158,7 +158,7 @@ async def test_only_the_very_link_is_removed(store: LinkStore) -> None:
 async def test_a_ticket_comes_back_as_it_was_stored(store: LinkStore) -> None:
     """Every field survives, and it is found by person, by hash and by state."""
     ticket = ticket_of(BOB, state_hash="s", browser_hash="b", sealed_login="l", sealed_waiting="w", guesses=2)
-    ticket = replace(ticket, sealed_address="a", otp_start="o", otp_sends=1, otp_sent_at=NOW)
+    ticket = replace(ticket, sealed_address="a", sealed_slack="k", otp_start="o", otp_sends=1, otp_sent_at=NOW)
     assert await store.put_ticket(ticket)
     assert await store.ticket(BOB) == ticket
     assert await store.ticket_by_hash(ticket.hash) == ticket

@@ -180,7 +180,7 @@ async def test_t19_a_refused_answer_is_spent_too(home_with_slack: House, slack: 
 
 async def test_t19_no_state_opens_the_other_door(home_with_slack: House, slack: FakeSlackOpenId) -> None:
     """The provider's state means nothing on the way back from Slack, nor Slack's on the way back from the provider;
-    and neither is spent by it (guard: the stage in `Linking._begun`)."""
+    and neither is spent by it (guard: the stage in `Linking._begun`, and in each step after it)."""
     home = home_with_slack
     first = await home.sign_in(await home.start(), ADA_MAIL)
     assert await outcome(home, first) is StateUnknown
@@ -238,15 +238,16 @@ async def test_t21_a_wrong_or_missing_issuer_stops_before_the_token_call(
 async def test_t22_a_refusal_of_slack_ends_the_grant_and_not_the_link(
     home_with_slack: House, slack: FakeSlackOpenId
 ) -> None:
-    """Cancelled there, or an answer with nothing in it: the grant is revoked, and the same link is begun anew."""
+    """Cancelled there, an answer with nothing in it, an error beside a code: the grant is revoked, and the same link is
+    begun anew."""
     home = home_with_slack
     secret = await home.start()
-    for spoilt in ({}, {"error": None}):
+    for person, error in ((None, "access_denied"), (None, None), (ADA, "access_denied")):
         returned = await home.rooms.linking.returned(**await home.sign_in(secret, ADA_MAIL))
-        answer = await brings_back(slack, str(returned.onward), None)
+        answer = await brings_back(slack, str(returned.onward), person)
         with pytest.raises(LoginRefused) as refused:
-            await home.rooms.linking.returned_from_slack(**answer | spoilt)
-        assert refused.value.error == ("no_code" if spoilt else "access_denied")
+            await home.rooms.linking.returned_from_slack(**answer | {"error": error})
+        assert refused.value.error == (error or "no_code")
         assert home.store.kept_tickets[ADA.key].stage is Stage.RETURNED
         assert await nobody_linked(home)
     returned = await home.rooms.linking.returned(**await home.sign_in(secret, ADA_MAIL))
@@ -296,12 +297,17 @@ async def test_t26_slacks_token_is_an_id_token_of_slacks_own_key(
     assert await nobody_linked(home)
 
 
-async def test_t26_the_providers_key_does_not_sign_for_slack(home_with_slack: House, slack: FakeSlackOpenId) -> None:
-    """Two providers, two sets of keys: neither may speak for the other (guard: the verifier of `_slack_logins`)."""
+@pytest.mark.parametrize(("kid", "claim"), [("key-1", "kid"), ("slack-1", "signature")])
+async def test_t26_the_providers_key_does_not_sign_for_slack(
+    home_with_slack: House, slack: FakeSlackOpenId, kid: str, claim: str
+) -> None:
+    """Two providers, two sets of keys: neither may speak for the other (guard: the keys in `_slack_logins`)."""
     home = home_with_slack
     answer = await brings_back(slack, await to_slack(home), ADA)
-    slack.key = signing_key()
-    assert await outcome(home, answer) is TokenInvalid
+    slack.key, slack.headers = signing_key(), {"kid": kid}
+    with pytest.raises(TokenInvalid) as invalid:
+        await home.rooms.linking.returned_from_slack(**answer)
+    assert invalid.value.claim == claim
     assert await nobody_linked(home)
 
 
@@ -379,7 +385,10 @@ async def test_a_login_that_was_superseded_while_slack_was_asked_links_nobody(
 async def test_a_refusal_that_comes_late_does_not_end_a_newer_login(
     home_with_slack: House, slack: FakeSlackOpenId
 ) -> None:
-    """Somebody else's login through the same link has taken this one's place while Slack was asked: its grant stays."""
+    """Another login through the same link has taken this one's place while Slack was asked: its grant stays.
+
+    Nothing is revoked twice either: at the provider that could end whatever the person has granted since.
+    """
     home = home_with_slack
     secret = await home.start()
     returned = await home.rooms.linking.returned(**await home.sign_in(secret, BOB_MAIL))
@@ -391,6 +400,7 @@ async def test_a_refusal_that_comes_late_does_not_end_a_newer_login(
 
     slack.hold = meanwhile
     assert await outcome(home, await brings_back(slack, str(returned.onward), BOB)) is SlackDiffers
+    assert len(home.provider.revoked) == 1
     assert await outcome(home, await brings_back(slack, newer[0], ADA, "browser-2")) is None
     assert [grant.person["email"] for grant in home.provider.living] == [ADA_MAIL]
 
@@ -449,10 +459,14 @@ async def test_t54_no_entry_no_link(home_with_slack: House, slack: FakeSlackOpen
 async def test_t16_the_database_knows_no_secret_of_the_login_at_slack(
     home_with_slack: House, slack: FakeSlackOpenId
 ) -> None:
-    """State, nonce and verifier are hashed or sealed, and gone once they were used."""
-    home = home_with_slack
+    """State, nonce and verifier are hashed or sealed, and gone once they were used or the login is begun anew."""
+    home, secret = home_with_slack, await home_with_slack.start()
     slack.pkce = True
-    answer = await brings_back(slack, await to_slack(home), ADA)
+    await home.rooms.linking.returned(**await home.sign_in(secret, EVE_MAIL))
+    again = await home.sign_in(secret, ADA_MAIL)
+    assert home.store.kept_tickets[ADA.key].sealed_slack is None
+    returned = await home.rooms.linking.returned(**again)
+    answer = await brings_back(slack, str(returned.onward), ADA)
     nonce, verifier = home.opened(ADA, "slack")
     assert nonce == slack.authorized[0]["nonce"]
     dump = home.store.dump()
