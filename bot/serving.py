@@ -11,10 +11,11 @@ from contextlib import asynccontextmanager
 import structlog
 from aiohttp import web
 
-from bot.app import Bot, Clock, build
+from bot.app import Bot, build
 from bot.config import Settings
 from bot.database import Database, opened
 from bot.errors import ConfigurationError
+from bot.parts import Clock
 from oauth import utc_now
 
 log = structlog.get_logger(__name__)

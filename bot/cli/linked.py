@@ -10,12 +10,12 @@ from datetime import timedelta
 
 import typer
 
-from bot.app import audit_writer, identity_rooms
 from bot.audit.links import LinkTrail
 from bot.cli.endings import FAILED, quiet
 from bot.cli.operator import settings_of_the_bot
 from bot.config import Settings
 from bot.database import opened
+from bot.parts import audit_writer, identity_rooms
 from oauth import IdentityError, IdentityRooms, Principal, SlackUser, Subject, utc_now
 
 _EVER = timedelta(days=3650)

@@ -12,13 +12,13 @@ from datetime import UTC, datetime, timedelta
 
 import typer
 
-from bot.app import checkpoints
 from bot.audit.chain import Entry, first_bad
 from bot.audit.store import MongoAuditStore
 from bot.cli.endings import FAILED, quiet
 from bot.cli.operator import settings_of_the_bot
 from bot.config import Settings
 from bot.database import opened
+from bot.parts import checkpoints
 
 _BATCH = 500
 _AGE = re.compile(r"(\d{1,6})([smhdw])")

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from bson import encode
 
-from bot.app import vault
 from bot.audit.chain import first_bad
 from bot.audit.store import MongoAuditStore
 from bot.database import connect
+from bot.parts import vault
 from bot.sandbox.demo import free_ports, running
 from bot.sandbox.tenant import Browser, PageRefused
 from tests.scenarios.town import ADA, BOB, CAROL, SUPPORT, Town, controls, words
