@@ -92,7 +92,7 @@ async def test_a_connection_that_is_off_sends_nothing(app: Any) -> None:
         ({"email": "ada@example"}, 400, "bad.email"),
         ({"email": "ada@example.com, eve@example.com"}, 400, "bad.email"),
         ({"email": "ada@example.com\r\nBcc: eve@example.com"}, 400, "bad.email"),
-        ({"email": "a" * 64 + "@" + "b" * 200 + ".com"}, 400, "bad.email"),
+        ({"email": "a" * 64 + "@" + "b" * 180 + ".exampleexample"}, 400, "bad.email"),
         ({"email": {"$ne": ""}}, 400, "bad.email"),
         ({"send": "sms"}, 400, "bad.send"),
         ({"authParams": "scope=openid"}, 400, "bad.authParams"),
@@ -164,10 +164,13 @@ class TestRates:
             return answer.status, answer.headers
 
     async def test_one_callers_flood_is_stopped_and_no_other(self, app: Any) -> None:
-        """The person's own address counts, not the server's, since the application is trusted to forward it."""
-        people = [f"p{number}@example.com" for number in range(5)]
+        """The person's own address counts, not the server's, since the application is trusted to forward it.
+
+        What is refused to the one does not count for those to whom the mails would have gone.
+        """
+        people = [*(f"p{number}@example.com" for number in range(4)), "p4@example.com", "p4@example.com"]
         got = [(await self.answer(app, one, "203.0.113.7"))[0] for one in people]
-        assert got == [200, 200, 200, 200, 429]
+        assert got == [200, 200, 200, 200, 429, 429]
         assert (await self.answer(app, "p4@example.com", "203.0.113.8"))[0] == 200
         assert (await self.answer(app, "p5@example.com"))[0] == 200
 

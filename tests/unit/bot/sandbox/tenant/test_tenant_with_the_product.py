@@ -177,3 +177,14 @@ async def test_only_members_get_into_the_organization(client: Client, tenant: An
     finally:
         await bot.provider.close()
     assert signed_in.identity.org == "org_sandbox"
+
+
+async def test_what_a_one_time_code_gave_goes_on_with_the_product(bot: Bot, app: Any, claims_of: Any) -> None:
+    """An embedded login by plain HTTP: its access token verifies, its grant is refreshed narrowed and revoked."""
+    tokens = await app.by_mail("bob@example.com")
+    sub = Subject(claims_of(tokens["id_token"])[0]["sub"])
+    assert await bot.verifier.access_token(tokens["access_token"], audience_=AUDIENCE, sub=sub) is not None
+    narrow = await bot.provider.refresh(tokens["refresh_token"], scopes=READ, audience=AUDIENCE)
+    assert narrow.scopes == READ
+    await bot.provider.revoke(narrow.refresh_token)
+    assert app.tenant.families("bob") == []
