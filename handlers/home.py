@@ -37,7 +37,13 @@ class InTab(Answering):
 
     async def click(self, ack: Ack, who: Speaker, work: Work) -> None:
         """Also what has nothing to say has changed something that is to be seen."""
+        self.tab.forget(who.slack)
         await Answering.click(self, ack, who, self._seen(who, work))
+
+    async def after_ack(self, ack: Ack, who: Speaker, work: Work) -> None:
+        """As everywhere; the former answer goes."""
+        self.tab.forget(who.slack)
+        await Answering.after_ack(self, ack, who, work)
 
     async def tell(self, who: Speaker, message: Message) -> None:
         """On top of the tab."""

@@ -112,6 +112,10 @@ class HomeTab:
         tab.said, tab.said_at = said, self._clock()
         return self.renew(slack)
 
+    def forget(self, slack: SlackUser) -> None:
+        """The person does something else: what was said before is not shown again."""
+        self._of(slack).said = None
+
     def renew(self, slack: SlackUser, seen: str | None = None) -> asyncio.Task[bool]:
         """Show what is true. `seen` is the hash of what the person looks at, where a payload told."""
         tab = self._of(slack)

@@ -28,7 +28,7 @@ from handlers.blocks import (
     section,
     short,
 )
-from handlers.home_waiting import fits, requests
+from handlers.home_waiting import DIVIDER, fits, requests
 from handlers.inert import inert
 from handlers.message import Block, Message
 from oauth import Principal
@@ -46,7 +46,6 @@ _OTHERS = 100
 _DESCRIPTION = 200
 # Blocks and characters, as JSON, that each part may take at most.
 _SAID, _RUNS = (6, 40_000), (_ACTIONS, 50_000)
-_DIVIDER: Block = {"type": "divider"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def home(picture: Picture) -> list[Block]:
     parts.append(_deeds(picture.entries))
     made: list[Block] = []
     for part in filter(None, parts):
-        made += [_DIVIDER, *part] if made else part
+        made += [DIVIDER, *part] if made else part
     return made
 
 
@@ -150,11 +149,12 @@ def _login(picture: Picture) -> list[Block]:
             buttons(button(cards.LINK_ENTER_CODE, "Enter code", style="primary"), *more),
         ]
     if picture.login_until is not None:
+        until = moment(picture.login_until)
+        # What was just said is not said again.
+        known = picture.said is not None and until in picture.said.text
+        there = "" if known else f"Your login link is in *Messages*, valid until {until}. "
         return [
-            section(
-                f"Your login link is in *Messages*, valid until {moment(picture.login_until)}. "
-                "If the page shows you a code after the login, enter it here."
-            ),
+            section(f"{there}If the page shows you a code after the login, enter it here."),
             buttons(button(cards.LINK_ENTER_CODE, "Enter code"), *more),
         ]
     return []

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from bot.approvals.model import Approval, State
 from bot.errors import TooLargeToShow
 from handlers import cards
-from handlers.blocks import button, buttons, code, context, day, header, section
+from handlers.blocks import button, buttons, code, context, day, section
 from handlers.message import Block
 from oauth import Principal
 
 CARD = "home.card"
 
+DIVIDER: Block = {"type": "divider"}
 # Blocks and characters, as JSON, that whole cards and rows may take at most.
 _CARDS, _ROWS = (24, 90_000), (16, 20_000)
 
@@ -30,16 +31,16 @@ def requests(waiting: Sequence[Approval], who: Principal) -> list[Block]:
     rows: list[Block] = []
     left = 0
     for approval in waiting:
-        if (card := _card(approval, acting_as)) and fits([*whole, *card], _CARDS):
-            whole += card
+        card = _card(approval, acting_as)
+        if card and fits([*whole, DIVIDER, *card], _CARDS):
+            whole += [DIVIDER, *card] if whole else card
         elif fits([*rows, *(row := _row(approval))], _ROWS):
             rows += row
         else:
             left += 1
-    count = sum(one.state is State.PENDING for one in waiting)
-    top = [header("1 request waits for you" if count == 1 else f"{count} requests wait for you")] if count else []
-    rest = context(f"… and {left} more. Their cards are in *Messages*; `/agent approvals` lists them.")
-    return [*top, *whole, *rows, *([rest] if left else [])]
+    if left:
+        rows.append(context(f"… and {left} more. Their cards are in *Messages*; `/agent approvals` lists them."))
+    return [*whole, DIVIDER, *rows] if whole and rows else [*whole, *rows]
 
 
 def _card(approval: Approval, acting_as: str | None) -> list[Block]:
@@ -59,7 +60,8 @@ def _row(approval: Approval) -> list[Block]:
     there = [button(CARD, "Open the card", url=_address(approval))] if approval.card else []
     return [
         section(
-            f"{name}, asked {day(approval.created_at)}, open until {day(approval.expires_at)}. Its card shows all."
+            f"{name} waits for your decision, asked {day(approval.created_at)}, open until {day(approval.expires_at)}. "
+            "Its card shows all of it."
         ),
         buttons(*there, button(cards.DENY, "Deny", style="danger", value=approval.id)),
     ]
