@@ -1,5 +1,6 @@
 """A local Slack that speaks Slack's own protocols: for `countersign demo`, and for the tests."""
 
+from .authorize import Registration
 from .dispatch import Delivery, sign
 from .errors import NoSuchThing
 from .gestures import Submission
@@ -28,6 +29,7 @@ __all__ = [
     "Enterprise",
     "NoSuchThing",
     "Person",
+    "Registration",
     "SandboxSlack",
     "SandboxWorkspace",
     "Submission",

@@ -10,11 +10,15 @@ from typing import Any
 
 from aiohttp import web
 
+from . import identity
+from .app_record import AppRecord
+from .authorize import Registration
+from .consent import Consent
 from .dispatch import Dispatch
 from .errors import NoSuchThing
+from .exchange import Exchange
 from .gestures import EVENTS, Gestures
 from .inhabited import SandboxWorkspace
-from .installations import Installations
 from .response_urls import ResponseUrls
 from .state import utc_now
 from .team import FIRST, TEAMS, Origin, Team
@@ -30,9 +34,9 @@ class SandboxSlack(SandboxWorkspace):
     """Slack on this machine: Web API, signed requests to the bot, and a page at `/`; itself the first workspace.
 
     `data_dir` keeps `slack.json`; `bot_token` is that of the first workspace, where the app is then installed from
-    the start; `events_url` is the bot's one address and may be set later; `burst` messages may be posted to a
-    channel at once, then one a second; `ack_seconds` and `retry_pauses` are Slack's three seconds and its delays
-    before an event is sent again; `sleep` waits for those.
+    the start; `registration` is what the app has registered at Slack for OAuth; `events_url` is the bot's one address
+    and may be set later; `burst` messages may be posted to a channel at once, then one a second; `ack_seconds` and
+    `retry_pauses` are Slack's three seconds and its delays before an event is sent again; `sleep` waits for those.
     """
 
     def __init__(
@@ -46,13 +50,15 @@ class SandboxSlack(SandboxWorkspace):
         scopes: Sequence[str] = SCOPES,
         events: frozenset[str] = EVENTS,
         burst: int = 10,
+        registration: Registration | None = None,
         ack_seconds: float = 3.0,
         retry_pauses: Sequence[float] = (0, 60, 300),
         clock: Callable[[], datetime] = utc_now,
         sleep: Callable[[float], Any] | None = None,
     ) -> None:
         self._workspaces = Workspaces(Path(data_dir), clock)
-        self.installations = Installations(clock)
+        self._record = AppRecord(Path(data_dir), registration or Registration(), clock)
+        self.installations = self._record.installations
         if bot_token:
             self.installations.adopt(FIRST.id, bot_token, scopes)
         more = {} if sleep is None else {"sleep": sleep}
@@ -61,8 +67,11 @@ class SandboxSlack(SandboxWorkspace):
         self._events = events
         self._others: dict[str, SandboxWorkspace] = {}
         super().__init__(FIRST, self._workspaces.at(FIRST), self._gestures(FIRST))
-        self.api = WebApi(self._workspaces, self.installations, burst)
+        record = self._record
+        self._exchange = Exchange(record.registration, record.codes, record.signer, self._workspaces, clock)
+        self.api = WebApi(self._workspaces, self.installations, self._exchange, burst)
         self.ui = Ui(self.workspace, self.gestures, commands)
+        self._consent = Consent(record.registration, self._workspaces, record.codes, self.ui.right_host)
         self._runner: web.AppRunner | None = None
         self.url = ""
 
@@ -88,6 +97,9 @@ class SandboxSlack(SandboxWorkspace):
         self.api.add_routes(app)
         self._urls.add_routes(app)
         self.ui.add_routes(app)
+        self._consent.add_routes(app)
+        app.router.add_get("/.well-known/openid-configuration", self._metadata)
+        app.router.add_get("/openid/connect/keys", self._keys)
         return app
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
@@ -103,10 +115,11 @@ class SandboxSlack(SandboxWorkspace):
         # Only whoever has the port writes the files: a second start on it must not undo what the first one keeps.
         await self.dispatch.start()
         self._workspaces.start()
+        self._record.start()
         bound = self._runner.addresses[0][1]
         shown = "127.0.0.1" if host in ANYWHERE else host
         self.url = f"http://{f'[{shown}]' if ':' in shown else shown}:{bound}"
-        self._urls.base = self.url
+        self._urls.base = self._exchange.base = self.url
         self.ui.hosts = LOOPBACK if host in LOOPBACK else None
         return self.url
 
@@ -117,6 +130,12 @@ class SandboxSlack(SandboxWorkspace):
             self._runner = None
         await self.dispatch.stop()
         await self._workspaces.stop()
+        await self._record.stop()
+
+    @property
+    def registration(self) -> Registration:
+        """What the app has registered; may be changed at any time."""
+        return self._record.registration
 
     @property
     def api_url(self) -> str:
@@ -135,6 +154,12 @@ class SandboxSlack(SandboxWorkspace):
     def fail(self, method: str, kind: FaultKind = "refuse", **more: Any) -> None:
         """Let the next calls of a Web API method go wrong, whichever workspace they are for; see Fault."""
         self.api.faults.append(Fault(method, kind, **more))
+
+    async def _metadata(self, request: web.Request) -> web.Response:
+        return web.json_response(identity.metadata(self.url))
+
+    async def _keys(self, request: web.Request) -> web.Response:
+        return web.json_response(self._record.signer.published())
 
     def _gestures(self, team: Team) -> Gestures:
         origin = partial(self._origin, team)

@@ -84,7 +84,7 @@ class Ui:
     # -- what the page shows
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        self._right_host(request)
+        self.right_host(request)
         path = STATIC / request.match_info.get("name", "index.html")
         if not path.is_file():
             raise web.HTTPNotFound
@@ -92,7 +92,7 @@ class Ui:
         return web.FileResponse(path, headers={**HEADERS, "Content-Type": kind})
 
     async def _start(self, request: web.Request) -> web.Response:
-        self._right_host(request)
+        self.right_host(request)
         channels, team = self._workspace.channels.values(), self._workspace.team
         return web.json_response(
             {
@@ -111,7 +111,7 @@ class Ui:
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         """Server-sent events: first everything this person sees, then what changed, by revision."""
-        self._right_host(request)
+        self.right_host(request)
         viewer = self._known(request.query.get("user", ""))
         sent = self._known_revision(request.headers.get("Last-Event-ID", ""))
         response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
@@ -161,7 +161,7 @@ class Ui:
 
     def _guarded(self, act: Act) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handle(request: web.Request) -> web.Response:
-            self._right_host(request)
+            self.right_host(request)
             if request.headers.get("Origin", "") not in (f"http://{request.host}", f"https://{request.host}"):
                 raise web.HTTPForbidden(text="another origin")
             try:
@@ -186,7 +186,8 @@ class Ui:
         except NoSuchThing:
             raise web.HTTPNotFound(text="no such person") from None
 
-    def _right_host(self, request: web.Request) -> None:
+    def right_host(self, request: web.Request) -> None:
+        """Raises HTTPForbidden for a request that came under another name."""
         if self.hosts is not None and urlsplit(f"//{request.host}").hostname not in self.hosts:
             raise web.HTTPForbidden(text="another host")
 

@@ -12,6 +12,7 @@ from . import arguments as given
 from .arguments import Arguments
 from .call import Call
 from .errors import SlackRefusal
+from .exchange import Credentials, Exchange, credentials
 from .installations import Installation, Installations
 from .methods import methods
 from .pace import Pace
@@ -67,12 +68,14 @@ class WebApi:
 
     workspaces: Workspaces
     installations: Installations
+    exchange: Exchange
     burst: int = 10
     faults: list[Fault] = field(default_factory=list)
     calls: deque[Called] = field(default_factory=lambda: deque(maxlen=2_000))
 
     def __post_init__(self) -> None:
         self._methods = methods()
+        self._without_bot = {"api.test": _echo, **self.exchange.methods}
         self._paces: dict[str, Pace] = {}
 
     @property
@@ -98,14 +101,15 @@ class WebApi:
                 raise web.HTTPInternalServerError
             arguments = await given.read(request)
             values = arguments.values
-            token = _token(request, arguments)
-            if name != "api.test":
-                caller = self._caller(name, token)
+            by = credentials(request.headers, arguments)
+            if name not in self._without_bot:
+                caller = self._caller(name, by.token)
             if fault is not None and fault.kind == "refuse":
                 raise SlackRefusal(fault.error)
             if fault is not None and fault.kind == "ratelimited":
                 raise SlackRefusal("ratelimited", status=429, retry_after=fault.retry_after)
-            answer = {"ok": True, **(self._answered(name, caller, arguments) if caller else _echo(arguments))}
+            made = self._answered(name, caller, arguments) if caller else self._without_bot[name](by, arguments)
+            answer = {"ok": True, **made}
         except SlackRefusal as refusal:
             self._remember(name, values, refusal.error, caller)
             return self._answer(refusal.body(), caller, refusal.status, refusal.retry_after)
@@ -162,15 +166,8 @@ class WebApi:
         return web.json_response(body, status=status, headers=headers)
 
 
-def _token(request: web.Request, arguments: Arguments) -> str:
-    """The header counts before a token among the arguments, and it stays in neither."""
-    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
-    in_body = arguments.values.pop("token", "")
-    return bearer.strip() if scheme.lower() == "bearer" else str(in_body)
-
-
-def _echo(arguments: Arguments) -> dict[str, Any]:
-    """api.test, which needs no token."""
+def _echo(by: Credentials, arguments: Arguments) -> dict[str, Any]:
+    """api.test, which anybody may call."""
     if error := arguments.text("error"):
         raise SlackRefusal(error, args=arguments.values)
     return {"args": arguments.values}

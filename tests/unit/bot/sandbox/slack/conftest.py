@@ -8,10 +8,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.sandbox.slack import CommandHint, SandboxSlack
+from bot.sandbox.slack import CommandHint, Registration, SandboxSlack
 from tests.conftest import HandClock
 from tests.unit.bot.sandbox.slack.listener import SECRET, TOKEN, Calls, Listener
 from tests.unit.bot.sandbox.slack.page import Page
+from tests.unit.bot.sandbox.slack.visitor import BACK, CLIENT, CLIENT_SECRET, App
 
 
 @pytest.fixture
@@ -44,6 +45,7 @@ async def slack(
         bot_token=TOKEN,
         events_url=listener.url,
         commands=(CommandHint("/agent"),),
+        registration=Registration(CLIENT, CLIENT_SECRET, (BACK,)),
         clock=clock,
         sleep=sleep,
     )
@@ -69,3 +71,9 @@ def calls(slack: SandboxSlack, http: aiohttp.ClientSession) -> Calls:
 def page(slack: SandboxSlack, http: aiohttp.ClientSession) -> Page:
     """The page."""
     return Page(slack, http)
+
+
+@pytest.fixture
+def app(slack: SandboxSlack, http: aiohttp.ClientSession) -> App:
+    """The app's side of OAuth."""
+    return App(slack, http)

@@ -156,7 +156,7 @@ async def test_each_workspace_keeps_its_own_file(tmp_path: Path, clock: HandCloc
             await second.say("Dan", "C0GENERAL", "kept")
             second.workspace.new_response_url("U0DAN", "C0GENERAL")
         await slack.stop()
-    assert names(tmp_path) == ["slack-T0SECOND.json", "slack.json"]
+    assert names(tmp_path) == ["slack-T0SECOND.json", "slack-app.json", "slack.json"]
     assert [m["text"] for m in slack.other(SECOND.id).messages("C0GENERAL")] == ["kept"]
     assert slack.other(SECOND.id).workspace.response_urls
     assert json.loads((tmp_path / "slack.json").read_text())["messages"] == {}
