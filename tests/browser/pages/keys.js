@@ -25,7 +25,7 @@ globalThis.keys ??= (() => {
     else if (contrast(outlineColor, ground(at)) < 3) found.push(`its ring is pale, ${outlineColor}`);
     const box = at.getBoundingClientRect();
     const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
-    if (!top || !(at.contains(top) || top.contains(at))) found.push("it is off the screen or behind something");
+    if (!at.contains(top)) found.push("it is off the screen or behind something");
     return found;
   };
   const works = at => {
