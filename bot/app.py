@@ -101,17 +101,25 @@ class Bot:
             await self.identity.provider.metadata()
 
     async def stop(self) -> None:
-        """Finish what was acknowledged, then let go of everything."""
+        """Finish what was acknowledged, sign what is on record, then let go of everything."""
         if self.socket is not None:
             await self.socket.stop()
-        cancelled = await self.tasks.drain()
-        await self.runner.close()
-        if cancelled:
-            log.warning("work_cut_off", tasks=cancelled)
+        await self.finish(25.0)
         try:
             await self.checkpoints.sign()
         except Exception as error:  # the next start signs what this one could not
             log.error("checkpoint_failed", kind=type(error).__name__)
+        await self.close()
+
+    async def finish(self, seconds: float) -> None:
+        """Wait for what goes on in the background, as long as that."""
+        cancelled = await self.tasks.drain(seconds)
+        await self.runner.close()
+        if cancelled:
+            log.warning("work_cut_off", tasks=cancelled)
+
+    async def close(self) -> None:
+        """Let go of every connection."""
         await self.identity.close()
         await self.session.close()
 
@@ -162,7 +170,8 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     )
 
     answering = Answering(tasks, post)
-    invitations = Invitations(identity.linking, People(workspaces, settings.external_users), post)
+    people = People(workspaces, settings.external_users)
+    invitations = Invitations(identity.linking, people, post)
     requests = Requests(runner, registry, identity.links, invitations)
     events.subscribe(Notices(post, approvals, requests, workspaces).heard)
 
@@ -171,7 +180,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     clicks = Clicks(answering, requests, linking, links, post)
     decisions = ApprovalClicks(answering, approvals, runner, links, invitations, tasks)
     login = _login_until(identity, clock)
-    tab = HomeTab(Sources(links, linking, login, approvals, registry, audit_store, workspaces), tasks, clock)
+    tab = HomeTab(Sources(links, linking, login, people, approvals, registry, audit_store, workspaces), tasks, clock)
     events.subscribe(tab.heard)
     shown.subscribe(tab.changed)
     # First, since of the ids that it shares with the cards those in the tab are its own.

@@ -25,6 +25,8 @@ from bot.audit.ports import AuditStore
 from bot.tasks import Tasks
 from handlers import cards, home_view
 from handlers.message import Block, Message
+from handlers.people import Guest, NoPerson, People, PersonUnknown
+from handlers.speaker import Speaker
 from handlers.workspace import Workspaces
 from oauth import Clock, IdentityError, LinkEvent, Linking, Links, SlackUser
 
@@ -48,6 +50,7 @@ class Sources:
     links: Links
     linking: Linking
     login: Login
+    people: People
     approvals: ApprovalService
     registry: Registry
     audit: AuditStore
@@ -62,6 +65,7 @@ class Sources:
         picture = home_view.Picture(
             team_name=await self.workspaces.name(slack),
             principal=principal,
+            outsider=principal is None and await self._is_outsider(slack),
             said=said,
             login_until=await self.login(slack),
             signed_in=(signed_in.email or signed_in.name or signed_in.sub) if signed_in else None,
@@ -70,6 +74,16 @@ class Sources:
             entries=await self.audit.of_person(slack.workspace, slack.user, _ENTRIES),
         )
         return home_view.home(picture)
+
+    async def _is_outsider(self, slack: SlackUser) -> bool:
+        """Slack's event does not say whose workspace the person is of, so Slack is asked."""
+        try:
+            await self.people.profile(Speaker(slack, None, external=False))
+        except Guest:
+            return True
+        except (NoPerson, PersonUnknown):
+            pass  # whoever asks for a link is told
+        return False
 
 
 @dataclass(slots=True)

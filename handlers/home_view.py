@@ -50,7 +50,7 @@ _SAID, _RUNS = (6, 40_000), (_ACTIONS, 50_000)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What there is to see. `said` is the answer to what the person did last.
+    """What there is to see. `said` is the answer to what the person did last; an `outsider` may not be linked.
 
     `login_until` is how long their login link is valid, and `signed_in` who has signed in through it and waits for
     the code, in words for people.
@@ -58,6 +58,7 @@ class Picture:
 
     team_name: str
     principal: Principal | None
+    outsider: bool = False
     said: Message | None = None
     login_until: datetime | None = None
     signed_in: str | None = None
@@ -127,6 +128,8 @@ def _account(picture: Picture, who: Principal) -> list[Block]:
 
 
 def _not_linked(picture: Picture) -> list[Block]:
+    if picture.outsider:
+        return [section(cards.OUTSIDERS)]
     top = section(
         f"*You are not linked in {line(picture.team_name, 100)}.* I act in your name, with your rights and no others; "
         "for that, sign in to your account once."

@@ -102,7 +102,7 @@ async def test_the_home_tab_is_enough_for_the_whole_job(chromium: Browser, tmp_p
         # Unlink.
         await ada.control("home.unlink").click()
         await ada.picture("home-confirm")
-        await form.get_by_role("button", name="Unlink").click()
+        await ada.page.get_by_role("alertdialog").get_by_role("button", name="Unlink").click()
         await expect(ada.home.get_by_text("You are not linked")).to_be_visible()
         await ada.picture("home-gone")
         assert around.tenant.families("ada") == []
