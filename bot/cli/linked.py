@@ -15,10 +15,12 @@ from bot.cli.endings import FAILED, quiet
 from bot.cli.operator import settings_of_the_bot
 from bot.config import Settings
 from bot.database import opened
+from bot.errors import ConfigurationError
 from bot.parts import audit_writer, identity_rooms
 from oauth import IdentityError, IdentityRooms, Principal, SlackUser, Subject, utc_now
 
 _EVER = timedelta(days=3650)
+_PATIENCE = 10.0  # seconds for Slack; the end of the links waits for nothing
 _SENTENCES = {
     "store_unavailable": "The database does not answer, so nothing is certain. Try again.",
     "provider_unavailable": "The provider does not answer. Try again.",
@@ -55,7 +57,7 @@ async def _show(settings: Settings) -> None:
 
 
 async def _revoke(settings: Settings, person: SlackUser | None, sub: str | None) -> int:
-    async with _rooms(settings) as rooms:
+    async with _telling(settings) as rooms:
         before = await _owed(rooms)
         found = [who async for who in rooms.links.principals(Subject(sub) if sub else None) if _meant(who, person)]
         ended = [who for who in found if await rooms.links.unlink(who.slack, "operator")]
@@ -86,6 +88,32 @@ async def _rooms(settings: Settings) -> AsyncIterator[IdentityRooms]:
             yield rooms
         finally:
             await rooms.close()
+
+
+@asynccontextmanager
+async def _telling(settings: Settings) -> AsyncIterator[IdentityRooms]:
+    """A whole bot that listens to nobody: whoever is cut off is told, and what they had pending is cancelled.
+
+    An actions file that is wrong must not keep the operator from cutting somebody off; then nobody is told.
+    """
+    from bot.app import build  # with Bolt in it, which no other command needs
+
+    async with opened(settings, borrow=True) as database:
+        try:
+            bot = await build(settings, database)
+        except ConfigurationError as error:
+            typer.echo(f"Nobody will be told in Slack: {error.problems[0]}", err=True)
+            rooms = identity_rooms(settings, database, observer=LinkTrail(audit_writer(settings, database)))
+            try:
+                yield rooms
+            finally:
+                await rooms.close()
+            return
+        try:
+            yield bot.identity
+            await bot.finish(_PATIENCE)
+        finally:
+            await bot.close()
 
 
 async def _owed(rooms: IdentityRooms) -> set[str]:

@@ -22,6 +22,7 @@ from bot.database import Database
 from oauth import Identity, Principal, SlackUser, Subject, Vault
 from oauth.models import Link, LinkVersion
 from oauth.store import MongoLinkStore
+from tests.unit.handlers.slack_api import SlackApi
 
 ADA, BOB, CAROL = SlackUser("T1", "U1"), SlackUser("T2", "U2"), SlackUser("T3", "U3", enterprise="E1")
 TOKEN_KEYS, AUDIT_KEY = keyring.new_token_keys(), keyring.new_audit_key()
@@ -57,6 +58,7 @@ class House:
 
     database: Database
     provider: RevokingProvider
+    slack: SlackApi
     environment: dict[str, str]
     cwd: Path
 
@@ -100,13 +102,29 @@ async def provider() -> AsyncIterator[RevokingProvider]:
 
 
 @pytest.fixture
-async def house(provider: RevokingProvider, mongo_uri: str, mongo_database: Database, tmp_path: Path) -> House:
+async def slack() -> AsyncIterator[SlackApi]:
+    """Takes direct messages."""
+    sent = {"ok": True, "channel": "D1", "ts": "1.1"}
+    opened = {"ok": True, "channel": {"id": "D1"}}
+    made = SlackApi(
+        conversations_open=opened, chat_postMessage=sent, views_publish={"ok": True, "view": {"id": "V1", "hash": "h"}}
+    )
+    await made.server.start_server()
+    yield made
+    await made.server.close()
+
+
+@pytest.fixture
+async def house(
+    provider: RevokingProvider, slack: SlackApi, mongo_uri: str, mongo_database: Database, tmp_path: Path
+) -> House:
     """Configured as an operator would."""
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
         "PUBLIC_URL": "https://bot.example.com",
         "SLACK_SIGNING_SECRET": "s",
         "SLACK_BOT_TOKEN": "xoxb-1",
+        "SLACK_API_URL": slack.url,
         "AUTH0_ISSUER": provider.issuer,
         "AUTH0_CLIENT_ID": "client",
         "AUTH0_CLIENT_SECRET": "hush",
@@ -120,13 +138,13 @@ async def house(provider: RevokingProvider, mongo_uri: str, mongo_database: Data
     links, vault = MongoLinkStore(mongo_database), Vault(TOKEN_KEYS)
     await links.ensure_indexes()
     await MongoAuditStore(mongo_database).ensure_indexes()
-    for slack, name in ((ADA, "ada"), (BOB, "ada"), (CAROL, "carol\x1b[2J")):
+    for person, name in ((ADA, "ada"), (BOB, "ada"), (CAROL, "carol\x1b[2J")):
         who = Identity(provider.issuer, Subject(f"auth0|{name[:5]}"), email=f"{name}@example.com")
         at = datetime(2030, 1, 2, 12, tzinfo=UTC)
-        principal = Principal(slack, who, LinkVersion("v1"), frozenset({"orders:refund", "orders:read"}), at)
-        sealed = vault.seal(f"refresh-of-{slack.user}".encode(), record=f"link:{slack.key}", name="refresh")
+        principal = Principal(person, who, LinkVersion("v1"), frozenset({"orders:refund", "orders:read"}), at)
+        sealed = vault.seal(f"refresh-of-{person.user}".encode(), record=f"link:{person.key}", name="refresh")
         await links.add_link(Link(principal, sealed))
-    return House(mongo_database, provider, environment, tmp_path)
+    return House(mongo_database, provider, slack, environment, tmp_path)
 
 
 async def test_everybody_who_is_linked_is_listed(house: House) -> None:
@@ -148,6 +166,34 @@ async def test_one_person_is_cut_off(house: House) -> None:
     assert house.provider.revoked == ["refresh-of-U1"]
     assert await house.linked() == ["E1:U3", "T2:U2"]
     assert await house.recorded() == [("T1", "U1", "auth0|ada", "link.revoked", "ok", "operator")]
+
+
+async def test_whoever_is_cut_off_is_told(house: House) -> None:
+    """In their direct messages, and nobody else is (guard: the bot in `_telling`)."""
+    await house.run("revoke", "--user", "T1:U1")
+    told = {name: given for name, given in house.slack.calls if name != "views.publish"}
+    assert set(told) == {"conversations.open", "chat.postMessage"}
+    assert told["conversations.open"]["users"] == "U1"
+    assert "Whoever runs the bot has ended your link" in told["chat.postMessage"]["text"]
+
+
+async def test_a_slack_that_is_away_keeps_nobody_linked(house: House) -> None:
+    """The end of the link waits for no message."""
+    await house.slack.server.close()
+    done = await house.run("revoke", "--user", "T1:U1")
+    assert (done.returncode, done.stdout) == (0, "T1:U1: no longer linked to auth0|ada\n")
+    assert house.provider.revoked == ["refresh-of-U1"]
+
+
+async def test_a_broken_actions_file_keeps_nobody_linked(house: House) -> None:
+    """The operator cuts off all the same, and is told that the person is not."""
+    broken = house.cwd / "actions.toml"
+    broken.write_text("[[action]]\nname = 1")
+    house.environment["ACTIONS_FILE"] = str(broken)
+    done = await house.run("revoke", "--user", "T1:U1")
+    assert done.returncode == 0
+    assert done.stderr.startswith("Nobody will be told in Slack:")
+    assert await house.linked() == ["E1:U3", "T2:U2"]
 
 
 async def test_an_identity_is_cut_off_everywhere(house: House) -> None:
