@@ -113,7 +113,7 @@ class Pages:
         if self.embedded is None:
             raise web.HTTPNotFound
         done = await self.embedded.take(request)
-        return self._result(done) if isinstance(done, Returned) else done
+        return self._result(request, done) if isinstance(done, Returned) else done
 
     async def ask_again(self, request: web.Request) -> web.StreamResponse:
         """`POST /link/{ticket}/again`: a fresh link, to the direct messages of the person whom this one was for."""
@@ -128,11 +128,11 @@ class Pages:
 
     async def come_back(self, request: web.Request) -> web.StreamResponse:
         """`GET /oauth/callback`: the provider's answer, once, in the browser that began."""
-        return self._result(await self.linking.returned(**await self._answer(request)))
+        return self._result(request, await self.linking.returned(**await self._answer(request)))
 
     async def come_back_from_slack(self, request: web.Request) -> web.StreamResponse:
         """`GET /oauth/slack`: Slack's answer, once, in the same browser."""
-        return self._result(await self.linking.returned_from_slack(**await self._answer(request)))
+        return self._result(request, await self.linking.returned_from_slack(**await self._answer(request)))
 
     async def _answer(self, request: web.Request) -> Answer:
         """An answer to an authorization request (RFC 6749 section 4.1.2). Raises StateUnknown."""
@@ -149,12 +149,22 @@ class Pages:
             "iss": query.get("iss"),
         }
 
-    def _result(self, result: Returned) -> web.Response:
+    def _result(self, request: web.Request, result: Returned) -> web.Response:
         if result.onward is not None:
-            return self.site.go_to(result.onward)  # the login is not over, so its cookie stays
+            return self._to_slack(request, result, result.onward)
         page = "linked.html" if result.principal else "code.html"
         shown = self.site.page(page, profile=result.ticket.profile, identity=result.identity, code=result.code)
         return self.site.end(shown)
+
+    def _to_slack(self, request: web.Request, result: Returned, address: str) -> web.Response:
+        """On to Slack; the login is not over, so its cookie stays."""
+        # A browser comes from a form of the provider's, whose policy may let that lead to us and no further; each
+        # redirect counts (CSP Level 3, form-action). A page that goes on by itself ends what the form began.
+        if request.headers.get("Sec-Fetch-Mode") == "navigate":
+            return self.site.page(
+                "to_slack.html", profile=result.ticket.profile, identity=result.identity, address=address
+            )
+        return self.site.go_to(address)
 
     async def log_out(self, request: web.Request) -> web.StreamResponse:
         """`POST /oauth/backchannel-logout` (OpenID Connect Back-Channel Logout section 2.7)."""

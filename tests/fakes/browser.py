@@ -88,12 +88,15 @@ class Site:
         """A browser without cookies."""
         return Browser(self.address, self.session)
 
-    async def comes_back(self, browser: Browser, email: str, **query: str) -> ClientResponse:
+    async def comes_back(
+        self, browser: Browser, email: str, headers: dict[str, str] | None = None, **query: str
+    ) -> ClientResponse:
         """The person signs in at the provider, which sends the browser back."""
         asked = self.home.provider.authorized[-1]
         url = f"{ISSUER}authorize?nonce={asked['nonce']}&code_challenge={asked['challenge']}"
         code = self.home.provider.sign_in(url, email)
-        return await browser.send("GET", "/oauth/callback", params={"state": asked["state"], "code": code} | query)
+        answer = {"state": asked["state"], "code": code} | query
+        return await browser.send("GET", "/oauth/callback", params=answer, headers=headers or {})
 
 
 async def serve(home: House) -> AsyncIterator[Site]:

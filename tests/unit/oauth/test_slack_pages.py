@@ -9,7 +9,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from oauth import SlackUser
-from tests.fakes.browser import LOGIN, Browser, Site, serve
+from tests.fakes.browser import LOGIN, Browser, Page, Site, serve
 from tests.fakes.house import ADA, ADA_MAIL, BOB, BOB_MAIL, House
 from tests.fakes.slack_openid import FakeSlackOpenId
 
@@ -48,6 +48,21 @@ async def test_a_whole_login_in_the_browser(site: Site, slack: FakeSlackOpenId) 
     assert "You are linked" in await back.text()
     assert LOGIN not in browser.cookies
     assert await site.home.rooms.links.principal(ADA) is not None
+
+
+async def test_a_browser_that_navigates_gets_a_page_that_goes_on(site: Site, slack: FakeSlackOpenId) -> None:
+    """It names who must sign in there, has the same address twice, by itself and as a link, and keeps the cookie."""
+    browser = site.browser()
+    await browser.go_on(await site.home.start())
+    on = await site.comes_back(browser, ADA_MAIL, {"Sec-Fetch-Mode": "navigate"})
+    page = Page(await on.text())
+    (address,) = [str(link["href"]) for link in page.all("a")]
+    (refresh,) = [str(meta["content"]) for meta in page.all("meta") if meta.get("http-equiv") == "refresh"]
+    assert on.status == 200
+    assert refresh == f"0; url={address}"
+    assert all(name in page.text for name in ("Ada", "Corp", ADA_MAIL))
+    assert LOGIN in browser.cookies
+    assert (await comes_back(slack, browser, address, ADA)).status == 200
 
 
 async def test_t13_another_person_sees_what_to_do(site: Site, slack: FakeSlackOpenId) -> None:
