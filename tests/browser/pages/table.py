@@ -11,6 +11,7 @@ from tests.scenarios.town import BOB
 
 _BY_EMAIL = {"LINK_PROOF": "email"}
 _BY_SLACK = {"LINK_PROOF": "slack"}
+_INSTALL = {"SLACK_BOT_TOKEN": "", "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s3cret"}
 _MEMBERS = {"AUTH0_ORGANIZATION": "org_sandbox"}
 
 
@@ -32,6 +33,9 @@ PAGES = (
     Shown("linked-long", "linked.html", "You are linked", as_long_name(signs_in("ada"))),
     Shown("code", "code.html", "One more step", signs_in("mallory")),
     Shown("code-long", "code.html", "One more step", as_long_name(signs_in("ada")), {"LINK_PROOF": "code"}),
+    Shown("fresh", "sent.html", "A fresh link is on its way", ways.asks_for_fresh(1)),
+    Shown("too-often", "refused.html", "A link was sent a moment ago", ways.asks_for_fresh(2)),
+    Shown("forgotten", "refused.html", "This link is not known", ways.asks_for_fresh_of_none),
     Shown("expired", "refused.html", "This link is no longer valid", ways.opens_expired),
     Shown("superseded", "refused.html", "This link is no longer valid", ways.opens_superseded),
     Shown("used", "refused.html", "This link has done its work", ways.opens_used),
@@ -52,6 +56,8 @@ PAGES = (
     Shown("slack-differs", "refused.html", "This link is another person's", signs_in_as_slack(BOB), _BY_SLACK),
     Shown("taken", "refused.html", "This account is linked already", ways.signs_in_as_taken),
     Shown("second", "refused.html", "You are linked to another account", ways.signs_in_with_second_account),
+    Shown("shared", "refused.html", "Please sign in once more", ways.links_again_where_grants_are_one),
+    Shown("not-installed", "not_installed.html", "Nothing was installed", ways.cancels_installation, _INSTALL),
     Shown("away", "refused.html", "The login cannot be finished now", ways.signs_in_while_provider_fails),
     Shown("mixed-up", "refused.html", "The login was not accepted", ways.comes_back_from_elsewhere),
 )

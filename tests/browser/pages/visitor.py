@@ -59,6 +59,12 @@ class Visitor:
         await self.reaches(control.first)
         await self.page.keyboard.press(key)
 
+    async def types(self, label: str, text: str) -> None:
+        """Tab to the field of this label, and write this into it instead of what was there."""
+        await self.reaches(self.page.get_by_label(label, exact=True))
+        await self.page.keyboard.press("ControlOrMeta+A")
+        await self.page.keyboard.type(text)
+
     async def goes_to_login(self, key: str = "Enter") -> None:
         """From the link page to the provider's."""
         await self.presses("Continue to sign in", key)
@@ -73,6 +79,12 @@ class Visitor:
             await self.page.keyboard.press("ArrowDown")
         await self.page.keyboard.press("Space")
         await self.presses("Accept and continue", key)
+
+    def reads_code(self, address: str) -> str:
+        """The one-time code in the newest mail to an address."""
+        code = self.town.tenant.mail(address)[-1].code
+        assert code is not None
+        return code
 
     async def cancels(self) -> None:
         """Turn round at the provider."""

@@ -89,6 +89,74 @@ async def sends_without_cookies(visitor: Visitor) -> None:
     await visitor.presses("Continue to sign in")
 
 
+async def asks_for_otp(visitor: Visitor) -> None:
+    """The page that takes the one-time code, with the code under way."""
+    await opens_link(visitor)
+    await visitor.presses("Send me a code")
+    await visitor.page.get_by_label("One-time code").wait_for()
+
+
+async def mistypes_address(visitor: Visitor) -> None:
+    """Something that is no address, in a browser that does not look at it by itself."""
+    await opens_link(visitor)
+    await visitor.page.evaluate("document.forms[0].noValidate = true")
+    await visitor.types("Your e-mail address", "ada at example.com")
+    await visitor.presses("Send me a code")
+    await visitor.page.get_by_role("alert").wait_for()
+
+
+async def asks_for_too_many_otps(visitor: Visitor) -> None:
+    """The link page, after three codes that never came."""
+    link = await visitor.asks_for_link()
+    for _ in range(4):
+        await visitor.opens(link)
+        await visitor.presses("Send me a code")
+        await visitor.page.get_by_label("One-time code").or_(visitor.page.get_by_role("alert")).wait_for()
+        await visitor.waits(minutes=1)
+    await visitor.page.get_by_role("alert").wait_for()
+
+
+def guesses(times: int) -> Way:
+    """The code's page after so many wrong codes."""
+
+    async def way(visitor: Visitor) -> None:
+        await asks_for_otp(visitor)
+        right = visitor.reads_code("ada@example.com")
+        for _ in range(times):
+            await visitor.types("One-time code", "000000" if right != "000000" else "111111")
+            await visitor.presses("Sign in")
+            await visitor.page.get_by_role("alert").wait_for()
+
+    return way
+
+
+async def signs_in_by_otp(visitor: Visitor) -> None:
+    """In by the code from the mail."""
+    await asks_for_otp(visitor)
+    await visitor.types("One-time code", visitor.reads_code("ada@example.com"))
+    await visitor.presses("Sign in")
+
+
+def asks_for_fresh(times: int) -> Way:
+    """What follows the button of a link that is over, pressed so many times."""
+
+    async def way(visitor: Visitor) -> None:
+        link = await visitor.asks_for_link()
+        await visitor.waits(minutes=11)
+        for _ in range(times):
+            await visitor.opens(link)
+            await visitor.presses("Send me a fresh link in Slack")
+            await visitor.page.get_by_role("button").wait_for(state="detached")
+
+    return way
+
+
+async def asks_for_fresh_of_none(visitor: Visitor) -> None:
+    """The same button, below a link that never was."""
+    await visitor.opens(f"{visitor.town.settings.public_url}/link/{'x' * 43}")
+    await visitor.presses("Send me a fresh link in Slack")
+
+
 async def cancels(visitor: Visitor) -> None:
     """A login that was not wanted after all."""
     await opens_link(visitor)
@@ -133,6 +201,22 @@ async def signs_in_with_second_account(visitor: Visitor) -> None:
     await visitor.town.links(ADA, "ada")
     visitor.town.tenant.state.people["ada-by-google"] = Person("ada-by-google", "Ada Lindqvist", "ada@example.com")
     await signs_in("ada-by-google")(visitor)
+
+
+async def links_again_where_grants_are_one(visitor: Visitor) -> None:
+    """Linking anew at a provider that ends the new grant together with the old one."""
+    tenant = visitor.town.tenant
+    await visitor.town.links(ADA, "ada")
+    revoked = tenant.hold("revoke", answered=True)
+    await signs_in("ada")(visitor)
+    await revoked.arrival()
+    await tenant.revoke_grants("ada")
+    revoked.release()
+
+
+async def cancels_installation(visitor: Visitor) -> None:
+    """Coming back from Slack without having installed."""
+    await visitor.opens(f"{visitor.town.settings.public_url}/slack/oauth_redirect?error=access_denied")
 
 
 async def signs_in_while_provider_fails(visitor: Visitor) -> None:
