@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import HandClock
 from tests.fakes.browser import LOGIN, Site, serve
-from tests.fakes.house import ADA, ADA_MAIL, EVE_MAIL, House
+from tests.fakes.house import ADA, ADA_MAIL, BOB, BOB_MAIL, EVE_MAIL, House
 from tests.fakes.own_login import own_login
 from tests.fakes.typist import NOBODY, WRONG, Typist, denied, newest, typist, waiting
 
@@ -146,6 +146,17 @@ async def test_a_link_sends_three_codes(site: Site) -> None:
     assert "formnovalidate" in ada.page.all("button")[-1]
     await ada.opens("/link/code")
     assert "You are linked" in await (await ada.types(newest(home))).text()
+
+
+async def test_a_link_that_sends_no_more_takes_no_code_from_an_address(site: Site) -> None:
+    """Wishes that are refused do not count against Bob, who gets his code by his own link (guard: the count before
+    `take_place` in `Embedded.send`)."""
+    ada, home = await waiting(site), site.home
+    secret = ada.fields["link"]
+    for email in (EVE_MAIL, ADA_MAIL, *[BOB_MAIL] * 5):
+        await ada.asks(secret, email)
+    await typist(site).asks(await home.start(BOB), BOB_MAIL)
+    assert [mail[0] for mail in home.provider.mails] == [ADA_MAIL, EVE_MAIL, ADA_MAIL, BOB_MAIL]
 
 
 async def test_a_link_sends_three_codes_also_at_once(site: Site) -> None:
