@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .authorize import Asked
 from .people import Person
-from .team import FIRST, TEAMS, Team
+from .team import TEAMS, Team, teams_of
 from .workspaces import Workspaces
 
 
@@ -20,8 +20,8 @@ class Choice:
     home: str
 
     @property
-    def value(self) -> str:
-        """As the form sends it."""
+    def account(self) -> str:
+        """The person and the workspace in one word."""
         return f"{self.owner}:{self.user}"
 
 
@@ -50,16 +50,10 @@ def people(workspaces: Workspaces, asked: Asked) -> list[Group]:
 
     Somebody from elsewhere signs in to their own workspace.
     """
-    if asked.team in TEAMS:
-        workspaces.at(TEAMS[asked.team])
-    teams = [team for team in workspaces.teams if asked.team in ("", team.id)] or [FIRST]
     groups = []
-    for team in teams:
-        group = Group(team.name)
-        for person in workspaces.at(team).people.values():
-            if not person.deleted:
-                group.options.append(_somebody(team, person))
-        groups.append(group)
+    for team in [TEAMS[asked.team]] if asked.team in TEAMS else workspaces.teams:
+        active = [person for person in workspaces.people(team) if not person.deleted]
+        groups.append(Group(team.name, [_somebody(team, person) for person in active]))
     return _suggested(groups, asked.hint)
 
 
@@ -69,7 +63,28 @@ def _somebody(team: Team, person: Person) -> Option:
     if owner != team.id:
         notes.append(f"from {owner}")
     choice = Choice(owner, person.id, team.home)
-    return Option(choice.value, choice, person.real_name, person.email, tuple(notes))
+    return Option(choice.account, choice, person.real_name, person.email, tuple(notes))
+
+
+def places(workspaces: Workspaces, asked: Asked) -> list[Group]:
+    """Where the app can be installed: every workspace, and every organization as a whole. Whoever is first there
+    does it."""
+    organizations = {team.enterprise.id: team.enterprise for team in TEAMS.values() if team.enterprise}
+    groups = [Group("One workspace"), Group("A whole organization")]
+    for team in TEAMS.values():
+        if who := _first(workspaces, team):
+            detail = f"{team.enterprise.name} organization" if team.enterprise else f"{team.domain}.slack.com"
+            groups[0].options.append(Option(team.id, Choice(team.id, who, team.home), team.name, detail))
+    for owner, enterprise in organizations.items():
+        if who := _first(workspaces, teams_of(owner)[0]):
+            names = " and ".join(team.name for team in teams_of(owner))
+            groups[1].options.append(Option(owner, Choice(owner, who, owner), enterprise.name, names))
+    return _suggested(groups, asked.team)
+
+
+def _first(workspaces: Workspaces, team: Team) -> str | None:
+    members = [person for person in workspaces.people(team) if team.holds(person.team)]
+    return next((person.id for person in members if not person.deleted), None)
 
 
 def _suggested(groups: list[Group], hint: str) -> list[Group]:

@@ -25,7 +25,7 @@ from .workspaces import Workspaces
 
 VISIT = "sandbox-slack-visit"
 _PAGES = Path(__file__).parent / "pages"
-_TEMPLATES = {Flow.SIGN_IN: "sign_in.html"}
+_TEMPLATES = {Flow.SIGN_IN: "sign_in.html", Flow.INSTALL: "install.html"}
 _FIELDS = {Flow.SIGN_IN: "person", Flow.INSTALL: "workspace"}
 _OPENED = {
     "openid": "Know who you are, and in which workspace",
@@ -99,7 +99,8 @@ class Consent:
         return _back(asked, code=self._codes.new(asked, chosen))
 
     def _groups(self, asked: Asked) -> list[choices.Group]:
-        return choices.people(self._workspaces, asked)
+        offered = choices.people if asked.flow is Flow.SIGN_IN else choices.places
+        return offered(self._workspaces, asked)
 
 
 def _back(asked: Asked, **values: str) -> web.Response:

@@ -19,8 +19,10 @@ from .authorize import Flow, Registration
 from .call import Answer
 from .codes import Code, Codes
 from .errors import SlackRefusal
+from .installations import Installation, Installations, Issued
 from .people import Person
 from .state import Clock
+from .team import APP, teams_of
 from .workspaces import Workspaces
 
 
@@ -53,6 +55,7 @@ class Exchange:
         self,
         registration: Registration,
         codes: Codes,
+        installations: Installations,
         signer: identity.Signer,
         workspaces: Workspaces,
         clock: Clock,
@@ -60,14 +63,30 @@ class Exchange:
         self.base = ""
         self._registration = registration
         self._codes = codes
+        self._installations = installations
         self._signer = signer
         self._workspaces = workspaces
         self._clock = clock
         self._signed_in: dict[str, Code] = {}
         self.methods: dict[str, Callable[[Credentials, Arguments], Answer]] = {
+            "oauth.v2.access": self._access,
             "openid.connect.token": self._token,
             "openid.connect.userInfo": self._user_info,
         }
+
+    def _access(self, by: Credentials, arguments: Arguments) -> Answer:
+        """oauth.v2.access: an install, or the next pair of rotating tokens."""
+        self._client(by)
+        if _grant_type(arguments) == "refresh_token":
+            return _installed(*self._installations.refresh(arguments.text("refresh_token")))
+        code = self._code(Flow.INSTALL, arguments)
+        owner, home = code.choice.owner, code.choice.home
+        if owner != home and home in self._installations.installed:
+            raise SlackRefusal("cannot_install_an_org_installed_app")
+        rotates, scopes = self._registration.rotates, code.asked.scopes
+        self._workspaces.at(teams_of(owner)[0])
+        issued = self._installations.install(owner, scopes, code.choice.user, rotates=rotates)
+        return _installed(self._installations.installed[owner], issued)
 
     def _token(self, by: Credentials, arguments: Arguments) -> Answer:
         """openid.connect.token. No refresh token was ever given out for it."""
@@ -111,11 +130,29 @@ class Exchange:
 
     def _person(self, code: Code) -> Person:
         """Who signed in. SlackRefusal `account_inactive` where they were deactivated since."""
-        there = self._workspaces.find(code.choice.home)
-        person = there.people.get(code.choice.user) if there else None
+        person = self._workspaces.at(teams_of(code.choice.home)[0]).people.get(code.choice.user)
         if person is None or person.deleted:
             raise SlackRefusal("account_inactive")
         return person
+
+
+def _installed(installation: Installation, issued: Issued) -> Answer:
+    team = teams_of(installation.owner)[0]
+    org_wide = installation.owner != team.id
+    made: Answer = {
+        "app_id": APP,
+        "authed_user": {"id": installation.installer},
+        "scope": ",".join(installation.scopes),
+        "token_type": "bot",
+        "access_token": issued.access_token,
+        "bot_user_id": team.bot_user,
+        "team": None if org_wide else {"id": team.id, "name": team.name},
+        "enterprise": {"id": team.enterprise.id, "name": team.enterprise.name} if team.enterprise else None,
+        "is_enterprise_install": org_wide,
+    }
+    if issued.refresh_token is not None:
+        made |= {"refresh_token": issued.refresh_token, "expires_in": issued.expires_in}
+    return made
 
 
 def _grant_type(arguments: Arguments) -> str:

@@ -19,9 +19,10 @@ from .errors import NoSuchThing
 from .exchange import Exchange
 from .gestures import EVENTS, Gestures
 from .inhabited import SandboxWorkspace
+from .installations import Issued
 from .response_urls import ResponseUrls
 from .state import utc_now
-from .team import FIRST, TEAMS, Origin, Team
+from .team import FIRST, TEAMS, Origin, Team, teams_of
 from .ui import LOOPBACK, CommandHint, Ui
 from .web_api import SCOPES, Fault, FaultKind, WebApi
 from .workspaces import Workspaces
@@ -68,7 +69,9 @@ class SandboxSlack(SandboxWorkspace):
         self._others: dict[str, SandboxWorkspace] = {}
         super().__init__(FIRST, self._workspaces.at(FIRST), self._gestures(FIRST))
         record = self._record
-        self._exchange = Exchange(record.registration, record.codes, record.signer, self._workspaces, clock)
+        self._exchange = Exchange(
+            record.registration, record.codes, record.installations, record.signer, self._workspaces, clock
+        )
         self.api = WebApi(self._workspaces, self.installations, self._exchange, burst)
         self.ui = Ui(self.workspace, self.gestures, commands)
         self._consent = Consent(record.registration, self._workspaces, record.codes, self.ui.right_host)
@@ -88,6 +91,17 @@ class SandboxSlack(SandboxWorkspace):
             there = TEAMS[team]
             self._others[team] = SandboxWorkspace(there, self._workspaces.at(there), self._gestures(there))
         return self._others[team]
+
+    def install(self, owner: str, scopes: Sequence[str] = SCOPES) -> Issued:
+        """Install into a workspace or an organization (`T0SECOND`, `E0GRID`) without pages, by whoever is first there.
+
+        Raises NoSuchThing.
+        """
+        teams = teams_of(owner)
+        if not teams:
+            raise NoSuchThing(f"no workspace or organization {owner}")
+        installer = next(iter(self._workspaces.at(teams[0]).people))
+        return self.installations.install(owner, scopes, installer, rotates=self.registration.rotates)
 
     # -- running
 

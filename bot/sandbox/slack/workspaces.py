@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import storage
+from .people import RESIDENTS, Person
 from .state import Clock, Workspace
 from .team import FIRST, TEAMS, Team, teams_of
 
@@ -29,6 +30,11 @@ class Workspaces:
     def find(self, home: str) -> Workspace | None:
         """One that is there already."""
         return self._open.get(home)
+
+    def people(self, team: Team) -> list[Person]:
+        """Who is in a workspace; asking does not make it."""
+        there = self._open.get(team.home)
+        return list(there.people.values() if there else RESIDENTS[team.home])
 
     @property
     def teams(self) -> list[Team]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ import aiohttp
 import pytest
 
 from bot.sandbox.slack import GRID, NORTH, SECOND, SOUTH, TEAM, NoSuchThing, SandboxSlack
-from bot.sandbox.slack.web_api import SCOPES
 from tests.conftest import HandClock
 from tests.unit.bot.sandbox.slack.listener import SECRET, TOKEN, Calls, Listener, actions, button, modal
 
@@ -20,7 +18,7 @@ class Bot:
 
     def __init__(self, calls: Calls, owner: str) -> None:
         self.calls = calls
-        self.token = calls.slack.installations.install(owner, SCOPES, "U0EVE", rotates=False).access_token
+        self.token = calls.slack.install(owner).access_token
 
     async def __call__(self, method: str, **arguments: Any) -> dict[str, Any]:
         """The answer, whatever it is."""
@@ -146,17 +144,27 @@ async def test_there_are_no_other_workspaces(slack: SandboxSlack) -> None:
         slack.other("T0NOWHERE")
 
 
-async def test_each_workspace_keeps_its_own_file(tmp_path: Path, clock: HandClock) -> None:
+async def test_each_workspace_keeps_its_own_file(tmp_path: Path, clock: HandClock, http: aiohttp.ClientSession) -> None:
     """One that nobody used has none; one that was used is there again after a restart, and answers its old urls."""
-    for run in range(2):
-        slack = SandboxSlack(tmp_path, signing_secret=SECRET, bot_token=TOKEN, clock=clock)
-        await slack.start()
-        if run == 0:
-            second = slack.other(SECOND.id)
-            await second.say("Dan", "C0GENERAL", "kept")
-            second.workspace.new_response_url("U0DAN", "C0GENERAL")
-        await slack.stop()
+    first = SandboxSlack(tmp_path, signing_secret=SECRET, bot_token=TOKEN, clock=clock)
+    await first.start()
+    await first.other(SECOND.id).say("Dan", "C0GENERAL", "kept")
+    key = first.other(SECOND.id).workspace.new_response_url("U0DAN", "C0GENERAL")
+    await first.stop()
     assert names(tmp_path) == ["slack-T0SECOND.json", "slack-app.json", "slack.json"]
-    assert [m["text"] for m in slack.other(SECOND.id).messages("C0GENERAL")] == ["kept"]
-    assert slack.other(SECOND.id).workspace.response_urls
-    assert json.loads((tmp_path / "slack.json").read_text())["messages"] == {}
+    second = SandboxSlack(tmp_path, signing_secret=SECRET, bot_token=TOKEN, clock=clock)
+    await second.start()
+    async with http.post(f"{second.url}/hooks/T0SECOND/{key}", json={"text": "late"}) as response:
+        assert response.status == 200
+    await second.stop()
+    assert [m["text"] for m in second.other(SECOND.id).messages("C0GENERAL", "Dan")] == ["kept", "late"]
+    assert second.messages("C0GENERAL") == []
+
+
+async def test_a_workspace_that_was_installed_alone_stays_that(slack: SandboxSlack, listener: Listener) -> None:
+    """Where the organization has the app too, only its other workspaces are there by that."""
+    slack.install(NORTH.id)
+    slack.install(GRID.id)
+    for team in (NORTH, SOUTH):
+        await slack.other(team.id).command("Eve", "/agent status")
+    assert [heard.form["is_enterprise_install"] for heard in listener.heard] == ["false", "true"]

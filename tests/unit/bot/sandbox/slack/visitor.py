@@ -42,6 +42,22 @@ class App:
         async with Browser() as browser:
             return came_back(await browser.sign_in(self.sign_in(**changes), person))["code"]
 
+    async def code_for(self, owner: str, **changes: str | None) -> str:
+        """Let somebody install into a workspace or an organization; gives the code that their browser brought back."""
+        async with Browser() as browser:
+            address, _, text = await browser.submit(self.install(**changes), workspace=owner, action="accept")
+            assert not text, text
+            return came_back(address)["code"]
+
+    async def installs(self, owner: str, **changes: str | None) -> dict[str, Any]:
+        """The whole installation; gives Slack's answer to the app."""
+        return await self.exchange("oauth.v2.access", code=await self.code_for(owner, **changes))
+
+    async def refreshes(self, token: str) -> dict[str, Any]:
+        """The answer to a refresh token."""
+        form = {"grant_type": "refresh_token", "refresh_token": token, "redirect_uri": None}
+        return await self.exchange("oauth.v2.access", **form)
+
     async def exchange(self, method: str, basic: tuple[str, str] | None = None, **form: str | None) -> dict[str, Any]:
         """Call a method under the app's own name; gives the answer, whatever it is."""
         known = {} if basic else {"client_id": CLIENT, "client_secret": CLIENT_SECRET}
