@@ -35,6 +35,14 @@ def _absent(value: object) -> object:
     raise ValueError(_NOT_YET)
 
 
+def _connection(value: object) -> object:
+    """A passwordless connection at the provider. Those by text message are not part of this version."""
+    name = "off" if value is None else str(value).strip().lower()
+    if name not in {"", "off", "email"}:
+        raise ValueError("must be off, or email")
+    return name if name == "email" else None
+
+
 _NOT_YET = "is not part of this version. Unset it"
 Text = Annotated[str | None, BeforeValidator(_blank_is_unset)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_unset)]
@@ -68,7 +76,7 @@ class Settings(BaseSettings):
     auth0_scopes: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)] = ()
     auth0_organization: Text = None
     link_proof: Literal["auto", "code", "email", "slack"] = "auto"
-    embedded_login: Absent = None
+    embedded_login: Annotated[Literal["email"] | None, BeforeValidator(_connection)] = None
 
     mongodb_uri: Secret = None
     mongodb_database: str = "countersign"
@@ -177,6 +185,11 @@ class Settings(BaseSettings):
                 for name, value in installs.items()
                 if not value
             ]
+        if self.embedded_login and self.auth0_organization:
+            problems.append(
+                "EMBEDDED_LOGIN: a one-time code signs in to no organization, so nobody could link. Unset it, or unset "
+                "AUTH0_ORGANIZATION."
+            )
         if not self.embedded:
             problems += [
                 f"{name}: missing. It is required with MONGODB_URI; make one with: countersign keys new"

@@ -48,6 +48,8 @@ def identity_rooms(
         client_key=settings.auth0_client_key.get_secret_value() if settings.auth0_client_key else None,
         organization=settings.auth0_organization,
         proof=settings.link_proof,
+        embedded_login=settings.embedded_login is not None,
+        trusted_proxies=settings.trusted_proxies,
         slack_issuer=settings.slack_oidc_issuer,
         slack_client_id=settings.slack_client_id,
         slack_client_secret=settings.slack_client_secret.get_secret_value() if settings.slack_client_secret else None,

@@ -140,7 +140,6 @@ def test_given_settings_ignore_the_process(monkeypatch: pytest.MonkeyPatch) -> N
     ("name", "value"),
     [
         ("AGENT_MODEL", "openai:gpt-5"),
-        ("EMBEDDED_LOGIN", "email"),
         ("SLACK_CONNECT_UI", "on"),
         ("METRICS_PORT", "9000"),
     ],
@@ -150,6 +149,18 @@ def test_what_this_version_cannot_do_is_refused(name: str, value: str) -> None:
     (line,) = problems(**{name: value})
     assert line.startswith(f"{name}: ")
     assert line.endswith("is not part of this version. Unset it.")
+
+
+def test_login_on_our_own_page_is_by_email_or_off() -> None:
+    """`email` switches it on; no other connection is known, and an organization would refuse everybody."""
+    assert load({**GOOD, "EMBEDDED_LOGIN": "email"}).embedded_login == "email"
+    for off in ("off", "", " Off "):
+        assert load({**GOOD, "EMBEDDED_LOGIN": off}).embedded_login is None
+    for other in ("sms", "on", "email,sms"):
+        assert problems(EMBEDDED_LOGIN=other) == ["EMBEDDED_LOGIN: must be off, or email."]
+    (line,) = problems(EMBEDDED_LOGIN="email", AUTH0_ORGANIZATION="org_1")
+    assert line.startswith("EMBEDDED_LOGIN: ")
+    assert "AUTH0_ORGANIZATION" in line
 
 
 def test_switched_off_is_as_good_as_unset() -> None:
