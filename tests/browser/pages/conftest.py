@@ -15,9 +15,8 @@ from playwright.async_api import Browser, ConsoleMessage, Page, Response, async_
 
 from bot import config, keyring
 from bot.database import opened
-from bot.sandbox.demo import surroundings
+from bot.sandbox.demo import Surroundings, surroundings
 from bot.serving import serving
-from tests.browser.pages.slack_login import slack_login
 from tests.browser.pages.table import PAGES, Shown
 from tests.browser.pages.visitor import Later, Visitor
 from tests.conftest import BROWSERS, QUIET
@@ -63,6 +62,17 @@ async def window() -> AsyncIterator[Browser]:
         await browser.close()
 
 
+def app_at_slack(around: Surroundings) -> dict[str, str]:
+    """Register the bot's addresses at Slack, and give its settings of the app there."""
+    registered = around.slack.registration
+    registered.redirect_uris = tuple(f"{around.public_url}/{path}" for path in ("oauth/slack", "slack/oauth_redirect"))
+    return {
+        "SLACK_OIDC_ISSUER": around.slack.url,
+        "SLACK_CLIENT_ID": registered.client_id,
+        "SLACK_CLIENT_SECRET": registered.client_secret,
+    }
+
+
 def database_settings(mongo_uri: str) -> dict[str, str]:
     """Settings that name an empty database."""
     return {
@@ -82,10 +92,8 @@ async def seen(
     later = Later()
     async with AsyncExitStack() as stack:
         around = await stack.enter_async_context(surroundings(tmp_path_factory.mktemp(shown.name)))
-        by_slack = shown.settings.get("LINK_PROOF") == "slack"
-        login = await stack.enter_async_context(slack_login()) if by_slack else {}
-        environment = {**around.environment, **shown.settings, **login, **database_settings(mongo_uri)}
-        settings = config.load(environment)
+        more = {**app_at_slack(around), **shown.settings, **database_settings(mongo_uri)}
+        settings = config.load({**around.environment, **more})
         database = await stack.enter_async_context(opened(settings))
         await stack.enter_async_context(serving(settings, database, clock=later))
         context = await stack.enter_async_context(await window.new_context(viewport={"width": 1280, "height": 800}))

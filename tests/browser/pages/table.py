@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tests.browser.pages import ways
-from tests.browser.pages.ways import Way, as_long_name, signs_in, signs_in_as_slack
-from tests.scenarios.town import BOB
+from tests.browser.pages.ways import Way, as_long_name, signs_in, signs_in_at_slack
+from tests.scenarios.town import ADA, BOB
 
 _BY_EMAIL = {"LINK_PROOF": "email"}
 _BY_SLACK = {"LINK_PROOF": "slack"}
-_INSTALL = {"SLACK_BOT_TOKEN": "", "SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "s3cret"}
+_INSTALL = {"SLACK_BOT_TOKEN": ""}
 _MEMBERS = {"AUTH0_ORGANIZATION": "org_sandbox"}
 
 
@@ -53,7 +53,9 @@ PAGES = (
         _BY_EMAIL,
     ),
     Shown("outside", "refused.html", "This account is not a member", ways.signs_in_outside, _MEMBERS),
-    Shown("slack-differs", "refused.html", "This link is another person's", signs_in_as_slack(BOB), _BY_SLACK),
+    Shown("to-slack", "to_slack.html", "On to Slack", ways.stops_before_slack, _BY_SLACK),
+    Shown("slack-linked", "linked.html", "You are linked", signs_in_at_slack(ADA), _BY_SLACK),
+    Shown("slack-differs", "refused.html", "This link is another person's", signs_in_at_slack(BOB), _BY_SLACK),
     Shown("taken", "refused.html", "This account is linked already", ways.signs_in_as_taken),
     Shown("second", "refused.html", "You are linked to another account", ways.signs_in_with_second_account),
     Shown("shared", "refused.html", "Please sign in once more", ways.links_again_where_grants_are_one),

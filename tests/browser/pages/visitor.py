@@ -71,14 +71,22 @@ class Visitor:
         await self.page.get_by_role("group", name="Your account").wait_for()
 
     async def signs_in(self, account: str, key: str = "Enter") -> None:
-        """Choose an account at the provider, with the arrows, and accept."""
-        wanted = self.page.locator(f'[data-person="{account}"]')
+        """Choose an account at the provider, and accept."""
+        await self.chooses(self.page.locator(f'[data-person="{account}"]'))
+        await self.presses("Accept and continue", key)
+
+    async def signs_in_to_slack(self, user: str) -> None:
+        """Say who one is in Slack, and allow the app to know it."""
+        await self.chooses(self.page.locator(f'[name="person"][value="{TEAM}:{user}"]'))
+        await self.presses("Allow")
+
+    async def chooses(self, wanted: Locator) -> None:
+        """Tab to the choice that the page begins with, and go on with the arrows."""
         await wanted.wait_for()
         await self.page.keyboard.press("Tab")
         while not await wanted.evaluate("at => at === document.activeElement"):
             await self.page.keyboard.press("ArrowDown")
         await self.page.keyboard.press("Space")
-        await self.presses("Accept and continue", key)
 
     def reads_code(self, address: str) -> str:
         """The one-time code in the newest mail to an address."""
@@ -93,11 +101,6 @@ class Visitor:
     async def loses_cookies(self) -> None:
         """What a private window forgets, and what another browser never had."""
         await self.context.clear_cookies()
-
-    async def is_in_slack_as(self, user: str) -> None:
-        """Be signed in to Slack in this browser, too."""
-        here = self.town.settings.public_url
-        await self.context.add_cookies([{"name": "d", "value": f"{TEAM}:{user}", "url": here}])
 
     async def waits(self, minutes: float) -> None:
         """Let time pass for the bot."""

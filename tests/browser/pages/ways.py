@@ -176,17 +176,19 @@ async def signs_in_outside(visitor: Visitor) -> None:
     await signs_in("mallory")(visitor)
 
 
-def signs_in_as_slack(user: str) -> Way:
-    """Ada's link and Ada's account, in a browser that is signed in to Slack as this person."""
+def signs_in_at_slack(user: str) -> Way:
+    """Ada's link and Ada's account, in the browser of this Slack person."""
 
     async def way(visitor: Visitor) -> None:
-        await visitor.is_in_slack_as(user)
-        await opens_link(visitor)
-        await visitor.goes_to_login()
-        # By the address and not by the form: the tenant's policy lets its form reach no third server, as Slack is.
-        await visitor.opens(await visitor.stops_at("*/oauth/callback?*", visitor.signs_in("ada")))
+        await signs_in("ada")(visitor)
+        await visitor.signs_in_to_slack(user)
 
     return way
+
+
+async def stops_before_slack(visitor: Visitor) -> None:
+    """The page that goes on to Slack by itself, where that does not answer."""
+    await visitor.stops_at("*/openid/connect/authorize?*", signs_in("ada")(visitor))
 
 
 async def signs_in_as_taken(visitor: Visitor) -> None:
