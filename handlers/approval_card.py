@@ -46,6 +46,8 @@ _REASONS = {
     "too_late": "it could not be begun in time",
     "expired": "nobody decided in time",
     "grant_dead": "the login is no longer valid at the identity provider; `/agent link` renews it",
+    "grant_refused": "the identity provider does not allow it any more",
+    "wrong_organization": "you are no member of the organization any more",
     "scope_refused": "the login does not allow this; if it should, `/agent link` and allow it there",
     "provider_unavailable": "the identity provider did not answer",
     "token_invalid": "the identity provider gave a token that cannot be trusted",

@@ -61,6 +61,10 @@ _ENDED = {
         "Your login is no longer valid at the identity provider, so I can no longer act for you. "
         "What was waiting is cancelled. `/agent link` links you again."
     ),
+    "grant_refused": (
+        "The identity provider does not let me act for you any more. What was waiting is cancelled. "
+        "Ask whoever runs the bot, or link again with `/agent link`."
+    ),
     "wrong_organization": (
         "You are no member of the organization any more whose people I act for, so your link has ended. "
         "What was waiting is cancelled. Ask whoever runs the bot."

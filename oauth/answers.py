@@ -22,6 +22,9 @@ def answered(answer: httpx2.Response) -> httpx2.Response:
     body = answer.json()
     if not isinstance(body, dict):
         raise ProviderUnavailable
+    if answer.status_code == 401:
+        # About our own credentials (RFC 6749 section 5.2), and never about a person; Auth0 calls it `access_denied`.
+        body["error"] = "invalid_client"
     body.pop("expires_at", None)
     body["expires_in"] = _seconds(body.get("expires_in"))
     return httpx2.Response(answer.status_code, content=json.dumps(body).encode())

@@ -6,7 +6,7 @@ IdentityError
 │              IdentityTaken, LinkedElsewhere, GrantShared, CodeWrong, CodeExpired, NoCodePending,
 │              LoginRefused
 │   └── EmbeddedRefused: AddressMalformed, OtpMalformed, OtpWrong, OtpSpent, OtpReplaced, OtpSendsSpent
-├── TokenError: NotLinked, GrantDead, ScopeRefused, TokenInvalid
+├── TokenError: NotLinked, GrantDead (GrantRefused), ScopeRefused, TokenInvalid
 ├── ProviderUnavailable
 ├── StoreUnavailable
 └── SealBroken
@@ -217,6 +217,12 @@ class GrantDead(TokenError):
     """The provider has ended the grant (`invalid_grant`, RFC 6749 section 5.2)."""
 
     code = "grant_dead"
+
+
+class GrantRefused(GrantDead):
+    """The provider gives this person no token any more (`access_denied`), though it may know the grant yet."""
+
+    code = "grant_refused"
 
 
 class ScopeRefused(TokenError):

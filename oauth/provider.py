@@ -12,7 +12,7 @@ from authlib.common.urls import add_params_to_uri
 from authlib.integrations.base_client import OAuthError
 
 from oauth.answers import retry_after, token_set
-from oauth.errors import GrantDead, LoginRefused, ProviderUnavailable, ScopeRefused
+from oauth.errors import GrantDead, GrantRefused, LoginRefused, ProviderUnavailable, ScopeRefused
 from oauth.models import Clock, TokenSet
 from oauth.relying_party import TIMEOUT, RelyingParty
 
@@ -108,7 +108,8 @@ class Provider(RelyingParty):
         """A new access token narrowed to `scopes` (RFC 6749 section 6), and the next refresh token.
 
         Leaving `scope` out would ask for the whole grant, so an action that needs no scope asks for `openid` alone.
-        Raises GrantDead, ScopeRefused or ProviderUnavailable.
+        Raises GrantDead, ScopeRefused or ProviderUnavailable. Auth0 answers `access_denied` where a rule of the tenant
+        or the end of a membership forbids it.
         """
         return await self._token(
             scopes,
@@ -141,6 +142,8 @@ class Provider(RelyingParty):
         except OAuthError as error:
             if error.error == "invalid_grant" and refused is GrantDead:
                 raise GrantDead from None
+            if error.error == "access_denied" and refused is GrantDead:
+                raise GrantRefused from None
             if error.error == "invalid_scope" and refused is GrantDead:
                 raise ScopeRefused(asked) from None
             if refused is GrantDead:

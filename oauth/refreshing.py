@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 
 from oauth.errors import (
     GrantDead,
+    GrantRefused,
     IdentityError,
     NotLinked,
     ProviderUnavailable,
@@ -95,6 +96,8 @@ class Refresher:
             given = await self._provider.refresh(refresh_token, scopes=scopes, audience=audience)
         except GrantDead as dead:
             if await self._bury(link, dead):
+                if isinstance(dead, GrantRefused):
+                    await self._revoker.discard(refresh_token)
                 raise
             return None
         token, problem = await self._checked(who, given, scopes, audience, asked_at)

@@ -16,7 +16,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from oauth.errors import GrantDead, LoginRefused, ProviderUnavailable, ScopeRefused
+from oauth.errors import GrantDead, GrantRefused, LoginRefused, ProviderUnavailable, ScopeRefused
 from oauth.models import Clock, TokenSet
 
 ISSUER = "https://tenant.example/"
@@ -75,6 +75,7 @@ class FakeProvider:
     overlap: bool = False
     one_grant: bool = False
     opaque: bool = False
+    denies: bool = False
     spoil_refreshed: dict[str, Any] | None = None
     away: bool = False
     away_for_keys: bool = False
@@ -154,6 +155,8 @@ class FakeProvider:
         self.refreshes += 1
         if self.away:
             raise ProviderUnavailable(7.0)
+        if self.denies:
+            raise GrantRefused
         grant = next((g for g in self.grants if refresh_token in {g.current, *g.spent}), None)
         if grant is None or not grant.alive:
             raise GrantDead

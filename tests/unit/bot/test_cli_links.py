@@ -105,9 +105,11 @@ async def provider() -> AsyncIterator[RevokingProvider]:
 async def slack() -> AsyncIterator[SlackApi]:
     """Takes direct messages."""
     sent = {"ok": True, "channel": "D1", "ts": "1.1"}
-    opened = {"ok": True, "channel": {"id": "D1"}}
     made = SlackApi(
-        conversations_open=opened, chat_postMessage=sent, views_publish={"ok": True, "view": {"id": "V1", "hash": "h"}}
+        conversations_open={"ok": True, "channel": {"id": "D1"}},
+        chat_postMessage=sent,
+        users_info={"ok": True, "user": {"real_name": "Ada"}},
+        views_publish={"ok": True, "view": {"id": "V1", "hash": "h"}},
     )
     await made.server.start_server()
     yield made
@@ -171,10 +173,12 @@ async def test_one_person_is_cut_off(house: House) -> None:
 async def test_whoever_is_cut_off_is_told(house: House) -> None:
     """In their direct messages, and nobody else is (guard: the bot in `_telling`)."""
     await house.run("revoke", "--user", "T1:U1")
-    told = {name: given for name, given in house.slack.calls if name != "views.publish"}
-    assert set(told) == {"conversations.open", "chat.postMessage"}
-    assert told["conversations.open"]["users"] == "U1"
-    assert "Whoever runs the bot has ended your link" in told["chat.postMessage"]["text"]
+    opened, (said,) = (
+        [given for name, given in house.slack.calls if name == wanted]
+        for wanted in ("conversations.open", "chat.postMessage")
+    )
+    assert {given["users"] for given in opened} == {"U1"}
+    assert "Whoever runs the bot has ended your link" in said["text"]
 
 
 async def test_a_slack_that_is_away_keeps_nobody_linked(house: House) -> None:

@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from oauth.errors import GrantDead, LoginRefused, ProviderUnavailable, ScopeRefused
+from oauth.errors import GrantDead, GrantRefused, LoginRefused, ProviderUnavailable, ScopeRefused
 from oauth.provider import Provider
 from tests.fakes.endpoint import GOOD, READ, Endpoint
 
 
-@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("status", [400, 403])
 async def test_t38_invalid_grant_means_that_the_grant_is_dead(
     provider: Provider, endpoint: Endpoint, status: int
 ) -> None:
@@ -21,11 +21,18 @@ async def test_t38_invalid_grant_means_that_the_grant_is_dead(
         await provider.refresh("refresh-1", scopes=READ, audience="a")
 
 
+async def test_t38_a_person_who_may_not_is_told_from_an_outage(provider: Provider, endpoint: Endpoint) -> None:
+    """403 `access_denied` is the tenant's word about the person; 401 is about our own credentials (guard: 401)."""
+    endpoint.will({"error": "access_denied", "error_description": "user is not part of the organization"}, 403)
+    with pytest.raises(GrantRefused):
+        await provider.refresh("refresh-1", scopes=READ, audience="a")
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [
         ({"error": "invalid_grant"}, 500), ({"error": "invalid_grant"}, 503), ({"error": "invalid_grant"}, 429),
-        ({"error": "invalid_client"}, 401), ({"error": "access_denied"}, 403), ({"error": {"a": 1}}, 400),
+        ({"error": "invalid_client"}, 401), ({"error": "access_denied"}, 401), ({"error": {"a": 1}}, 400),
         ("", 200), ("not json", 200), ("[]", 200), ("null", 200), ("7", 200), ('"text"', 200), ("[" * 50_000, 200),
         ("<html>", 502), ({}, 200), ({"access_token": 7, "token_type": "Bearer"}, 200),
         ({"access_token": "", "token_type": "Bearer"}, 200), ({"access_token": "a"}, 200),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from oauth.errors import IdentityError, NotLinked, TokenInvalid, WrongOrganization
+from oauth.errors import GrantRefused, IdentityError, NotLinked, TokenInvalid, WrongOrganization
 from tests.fakes.house import ADA, ADA_MAIL, BOB, House, token
 from tests.fakes.provider import ISSUER
 
@@ -79,6 +79,17 @@ async def test_t30_an_id_token_of_a_refresh_is_of_the_same_person(home: House) -
     home.provider.spoil_refreshed = {"iss": ISSUER + "x"}
     with pytest.raises(TokenInvalid):
         await token(home, ada)
+
+
+async def test_whoever_may_not_any_more_is_unlinked_and_revoked(home: House) -> None:
+    """The provider refuses the person and keeps the grant, so it is ended there too (guard: `GrantRefused`)."""
+    ada = await home.link()
+    home.provider.denies = True
+    with pytest.raises(GrantRefused):
+        await token(home, ada)
+    assert await home.rooms.links.principal(ADA) is None
+    assert home.provider.living == []
+    assert home.observer.told[-1].reason == "grant_refused"
 
 
 async def test_many_at_once_are_expelled_once(members: House) -> None:
