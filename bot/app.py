@@ -173,7 +173,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     people = People(workspaces, settings.external_users)
     invitations = Invitations(identity.linking, people, post)
     requests = Requests(runner, registry, identity.links, invitations)
-    events.subscribe(Notices(post, approvals, requests, workspaces).heard)
+    events.subscribe(Notices(post, approvals, requests, identity.questions, workspaces).heard)
 
     bolt = bolt_app()
     linking, links = identity.linking, identity.links

@@ -34,7 +34,7 @@ _SENTENCES = {
     "not_linked": "You are not linked any more, so nothing was done. Link your account with `/agent link`.",
     "grant_dead": "Your login is no longer valid at the identity provider, so nothing was done. Link again with "
     "`/agent link`.",
-    "grant_refused": "The identity provider does not let me act for you any more, so nothing was done. Ask whoever runs "
+    "grant_refused": "The identity provider does not let me act for you any more, so nothing was done. Ask who runs "
     "the bot, or link again with `/agent link`.",
     "token_invalid": "The identity provider gave a token that cannot be trusted, so nothing was done. Tell who runs "
     "the bot.",

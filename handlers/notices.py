@@ -14,9 +14,10 @@ from handlers.post import Post
 from handlers.requests import Requests
 from handlers.speaker import Speaker
 from handlers.workspace import Workspaces
-from oauth import LinkEvent, Principal, SlackUser
+from oauth import IdentityError, LinkEvent, Principal, Questions, SlackUser
 from oauth.errors import LinkedElsewhere
 from oauth.fresh import WANTED
+from oauth.questions import LEFT
 
 log = structlog.get_logger(__name__)
 
@@ -31,14 +32,20 @@ class Notices:
     post: Post
     approvals: ApprovalService
     requests: Requests
+    questions: Questions
     workspaces: Workspaces
 
     async def heard(self, event: LinkEvent) -> None:
         """One event."""
         if event.slack is None:
             return
-        if event.type == "link.completed":
-            await self._linked(event, event.slack)
+        if event.type == "link.completed" and event.principal is not None:
+            await self._tell(
+                event.slack, cards.linked_receipt(event.principal, await self.workspaces.name(event.slack))
+            )
+            await self._go_on(event.principal)
+        elif event.type == LEFT and event.principal is not None:
+            await self._go_on(event.principal)
         elif event.type == "link.revoked" and event.principal is not None:
             await self._ended(event.principal, event.reason or "")
         elif event.type == WANTED:
@@ -49,14 +56,16 @@ class Notices:
         elif event.type == "link.refused" and event.reason == LinkedElsewhere.code:
             await self._tell(event.slack, cards.note(words(LinkedElsewhere())))
 
-    async def _linked(self, event: LinkEvent, slack: SlackUser) -> None:
-        if event.principal is None:
+    async def _go_on(self, who: Principal) -> None:
+        """With what they asked before they were linked."""
+        try:
+            waiting = await self.questions.take(who)
+        except IdentityError as error:  # altered in the database, or that is away; the person can ask again
+            log.warning("question_lost", reason=error.code)
             return
-        await self._tell(slack, cards.linked_receipt(event.principal, await self.workspaces.name(slack)))
-        if event.waiting is not None:
-            said = await self.requests.go_on(event.principal, event.waiting)
-            if said is not None:
-                await self._tell(slack, said)
+        said = await self.requests.go_on(who, waiting) if waiting is not None else None
+        if said is not None:
+            await self._tell(who.slack, said)
 
     async def _wanted(self, slack: SlackUser) -> None:
         await self.requests.invitations.invite(Speaker(slack, name=None, external=False), fresh=True)

@@ -37,6 +37,7 @@ from oauth.passwordless import Passwordless
 from oauth.ports import LinkStore
 from oauth.provider import Client
 from oauth.proving import Proof, Proving
+from oauth.questions import Questions
 from oauth.refreshing import Refresher
 from oauth.resealing import Resealed, Resealer
 from oauth.routes import Pages
@@ -61,6 +62,7 @@ __all__ = [
     "Linking",
     "Links",
     "Principal",
+    "Questions",
     "Resealed",
     "Site",
     "SlackProfile",
@@ -103,6 +105,7 @@ class IdentityRooms:
 
     linking: Linking
     links: Links
+    questions: Questions
     broker: Broker
     provider: Passwordless
     pages: Pages
@@ -117,6 +120,7 @@ class IdentityRooms:
     async def sweep(self) -> None:
         """One periodic round: end what is over."""
         await self.linking.sweep()
+        await self.questions.sweep()
 
     async def reseal(self) -> Resealed:
         """Seal every stored secret under the first key; may be stopped at any point and begun again."""
@@ -223,7 +227,8 @@ def build(
     )
     own_login = EmbeddedPages(embedded, linking, site, settings.trusted_proxies) if settings.embedded_login else None
     pages = Pages(linking, FreshLinks(store, observer, clock), links, verifier, site, own_login)
-    return IdentityRooms(linking, links, broker, provider, pages, store, Resealer(store, vault), slack)
+    questions = Questions(store, vault, observer, clock)
+    return IdentityRooms(linking, links, questions, broker, provider, pages, store, Resealer(store, vault), slack)
 
 
 def _slack_logins(settings: IdentitySettings, vault: Vault, clock: Clock) -> SlackLogins | None:

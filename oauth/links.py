@@ -77,7 +77,7 @@ class Links:
         async for link in self._store.links(sub=sub, workspace=workspace):
             yield link.principal
 
-    async def make(self, slack: SlackUser, grant: Grant, version: LinkVersion, waiting: str | None) -> Principal:
+    async def make(self, slack: SlackUser, grant: Grant, version: LinkVersion) -> Principal:
         """Link a proven person. Raises Taken, LinkedElsewhere or GrantShared; the grant then is the caller's affair.
 
         A former link of the same person to the same identity ends, at the provider too. The entry is written before
@@ -95,9 +95,7 @@ class Links:
                     raise LinkedElsewhere
                 owed += await self._cut(former, "relinked") or []
             principal = Principal(slack, who, version, grant.scopes, self._clock())
-            event = LinkEvent(
-                "link.completed", "ok", slack, who, principal=principal, scopes=grant.scopes, waiting=waiting
-            )
+            event = LinkEvent("link.completed", "ok", slack, who, principal=principal, scopes=grant.scopes)
             await self._observer.record(event)
             sealed = self._vault.seal(grant.refresh_token.encode(), record=f"link:{slack.key}", name="refresh")
             try:

@@ -124,10 +124,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class LinkEvent:
-    """Something that happened to a link or a token; `type` and `outcome` are the audit trail's words.
-
-    `waiting` is what the person had asked for before they were linked, as the caller of `start` gave it.
-    """
+    """Something that happened to a link or a token; `type` and `outcome` are the audit trail's words."""
 
     type: str
     outcome: str
@@ -137,7 +134,6 @@ class LinkEvent:
     principal: Principal | None = None
     scopes: frozenset[str] | None = None
     token_jti: str | None = None
-    waiting: str | None = field(default=None, repr=False)
     other: SlackUser | None = None
 
 

@@ -115,6 +115,9 @@ class LinkStore(Protocol):
     def tickets(self, workspace: str) -> AsyncIterator[Ticket]:
         """The tickets of a workspace that may still lead to a link."""
 
+    def unasked(self, until: datetime) -> AsyncIterator[Ticket]:
+        """Tickets that became a link, end by then, and still hold what was asked before."""
+
     def over(self, now: datetime) -> AsyncIterator[Ticket]:
         """Tickets that are void, or whose time is over, while a grant is in them yet."""
 

@@ -227,7 +227,6 @@ class Proving:
             "stage": Stage.DONE,
             "sealed_grant": sealed_grant,
             "sealed_code": None,
-            "sealed_waiting": None,
             "expires_at": self._clock() + tickets.LIFETIME,
         }
         former = await self._store.advance(ticket, {stage}, done, match=match)
@@ -236,8 +235,7 @@ class Proving:
     async def _complete(self, ticket: Ticket, grant: Grant) -> Principal:
         """Make the link of a claimed ticket."""
         try:
-            waiting = self._waiting(ticket)
-            principal = await self._links.make(ticket.slack, grant, ticket.link_version, waiting)
+            principal = await self._links.make(ticket.slack, grant, ticket.link_version)
         except Taken as taken:
             # The grant is dropped and not revoked: that could end the live grant of the same identity as well.
             await self._revoker.clear_grant(ticket)
@@ -257,11 +255,6 @@ class Proving:
 
     def _grant(self, ticket: Ticket) -> Grant:
         return Grant.from_bytes(self._vault.open(ticket.sealed_grant or "", record=ticket.record, name="grant"))
-
-    def _waiting(self, ticket: Ticket) -> str | None:
-        if ticket.sealed_waiting is None:
-            return None
-        return self._vault.open(ticket.sealed_waiting, record=ticket.record, name="waiting").decode()
 
     def _seal(self, ticket: Ticket, name: str, plain: bytes) -> str:
         return self._vault.seal(plain, record=ticket.record, name=name)

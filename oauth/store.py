@@ -212,6 +212,12 @@ class MongoLinkStore:
         async for found in _each(self._tickets, query):
             yield records.ticket_of(found)
 
+    async def unasked(self, until: datetime) -> AsyncIterator[Ticket]:
+        """Tickets that became a link, end by then, and still hold what was asked before."""
+        query = {"stage": Stage.DONE, "sealed_waiting": {"$ne": None}, "expires_at": {"$lte": until}}
+        async for found in _each(self._tickets, query):
+            yield records.ticket_of(found)
+
     async def over(self, now: datetime) -> AsyncIterator[Ticket]:
         """Tickets that are void, or whose time is over, while a grant is in them yet."""
         ended = [{"expires_at": {"$lte": now}}, {"stage": Stage.VOID}]

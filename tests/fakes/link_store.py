@@ -216,6 +216,11 @@ class MemoryLinkStore:
             if ticket.slack.workspace == workspace and ticket.stage in OPEN_STAGES:
                 yield ticket
 
+    async def unasked(self, until: datetime) -> AsyncIterator[Ticket]:
+        for ticket in list(self.kept_tickets.values()):
+            if ticket.stage is Stage.DONE and ticket.sealed_waiting is not None and ticket.expires_at <= until:
+                yield ticket
+
     async def over(self, now: datetime) -> AsyncIterator[Ticket]:
         for ticket in list(self.kept_tickets.values()):
             if ticket.sealed_grant is not None and (ticket.expires_at <= now or ticket.stage is Stage.VOID):

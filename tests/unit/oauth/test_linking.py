@@ -26,17 +26,6 @@ async def test_a_person_links_by_their_own_address(home: House) -> None:
     assert home.observer.told[-1].principal == await home.rooms.links.principal(ADA)
 
 
-async def test_what_was_asked_before_goes_on_after(home: House) -> None:
-    """`waiting` comes back with the event, sealed until then; a later question takes its place."""
-    await home.rooms.linking.start(ADA, PEOPLE[ADA], waiting="first question")
-    assert "question" not in home.store.dump()
-    secret = await home.start(waiting="what I ask now")
-    pointed = await home.rooms.linking.start(ADA, PEOPLE[ADA], waiting="and this \ud800")
-    assert pointed.url is None
-    await home.rooms.linking.returned(**await home.sign_in(secret, ADA_MAIL))
-    assert home.observer.told[-1].waiting == "and this ?"
-
-
 async def test_a_second_question_is_pointed_to_the_live_link(home: House) -> None:
     """One login message for one live link, also for three replicas at once; when it is over there is a new one."""
     homes = [home, home.replica(), home.replica()]

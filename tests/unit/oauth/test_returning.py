@@ -150,15 +150,6 @@ async def test_t34_a_login_that_does_not_open_is_refused_and_on_record(home: Hou
     assert home.observer.entries()[-1] == ("link.refused", "denied", "seal_broken")
 
 
-async def test_t34_a_question_that_does_not_open_ends_the_login(home: House) -> None:
-    """The grant of a ticket that was tampered with is revoked, and not lost in it."""
-    answer = await home.sign_in(await home.start(waiting="question"), ADA_MAIL)
-    home.store.kept_tickets[ADA.key] = replace(home.store.kept_tickets[ADA.key], sealed_waiting="altered")
-    assert await outcome(home, answer) is SealBroken
-    assert home.provider.living == []
-    assert await home.rooms.links.principal(ADA) is None
-
-
 @pytest.mark.parametrize("missing", ["refresh_token", "id_token"])
 async def test_an_answer_without_its_tokens_is_refused(home: House, missing: str) -> None:
     """Without a refresh token there is nothing to keep, without an ID token nobody to link."""

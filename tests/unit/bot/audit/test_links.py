@@ -26,7 +26,6 @@ LINKED = LinkEvent(
     principal=ADA,
     scopes=frozenset({"orders:read"}),
     token_jti="jti-1",
-    waiting="canary",
     other=BOB.slack,
 )
 
@@ -46,7 +45,7 @@ def house(clock: HandClock) -> House:
 
 
 async def test_an_event_becomes_an_entry(house: House) -> None:
-    """Who, which identity, why, with which scopes; nothing of what they had been waiting for."""
+    """Who, which identity, why, and with which scopes."""
     await house.trail.record(LINKED)
     (entry,) = house.store.of("link.completed")
     del entry["hash"]
