@@ -8,6 +8,7 @@ from typing import Any
 from .chat import place
 from .dispatch import Delivery
 from .gestures import Gestures, Submission
+from .lifecycle import Lifecycle
 from .model import View
 from .people import Person
 from .state import Found, Workspace
@@ -17,10 +18,11 @@ from .team import Team
 class SandboxWorkspace:
     """What can be done in `team`. The workspaces of one organization share people, channels and messages."""
 
-    def __init__(self, team: Team, workspace: Workspace, gestures: Gestures) -> None:
+    def __init__(self, team: Team, workspace: Workspace, gestures: Gestures, lifecycle: Lifecycle) -> None:
         self.team = team
         self.workspace = workspace
         self.gestures = gestures
+        self._lifecycle = lifecycle
 
     # -- people
 
@@ -67,6 +69,33 @@ class SandboxWorkspace:
         address = email or f"{handle}@example.com"
         person = Person(f"U0{name.upper()}", handle, name, address, **{"team": self.team.id, **more})
         return self.workspace.admit(person)
+
+    async def change_person(self, user: str, **fields: Any) -> Delivery:
+        """Change fields of Person, e.g. `email`; the app hears of it by `user_change`."""
+        return await self._lifecycle.change(user, **fields)
+
+    async def deactivate(self, user: str) -> Delivery:
+        """Deactivate an account: users.info says `deleted`, conversations.open `user_disabled`, and `user_change` is
+        sent."""
+        return await self._lifecycle.change(user, deleted=True)
+
+    async def reactivate(self, user: str) -> Delivery:
+        """Undo that; `user_change` is sent again."""
+        return await self._lifecycle.change(user, deleted=False)
+
+    # -- the app
+
+    async def uninstall(self) -> tuple[Delivery, Delivery]:
+        """Remove the app: its token is dead (`account_inactive`), then `tokens_revoked` and `app_uninstalled` are sent.
+
+        Where only the organization has the app, it is removed from the whole organization. Raises NoSuchThing where
+        it is not installed.
+        """
+        return await self._lifecycle.uninstall()
+
+    async def revoke_tokens(self) -> Delivery:
+        """Revoke the bot's token: it is dead (`token_revoked`), then `tokens_revoked` is sent. Raises NoSuchThing."""
+        return await self._lifecycle.revoke_tokens()
 
     # -- looking
 

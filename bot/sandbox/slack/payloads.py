@@ -124,7 +124,7 @@ def envelope(origin: Origin, event: Json, *, at: float, shared: bool = False) ->
     """event_callback around an event; `at` is seconds since 1970."""
     team, enterprise = origin.team, origin.team.enterprise
     context = json.dumps({"et": event["type"], "tid": team.id, "aid": APP, "cid": event.get("channel", "")})
-    made = _callback(event, at, team.id, enterprise.id if enterprise else None)
+    made = callback(event, at, team.id, enterprise.id if enterprise else None)
     return made | {
         "context_team_id": team.id,
         "context_enterprise_id": enterprise.id if enterprise else None,
@@ -142,7 +142,9 @@ def envelope(origin: Origin, event: Json, *, at: float, shared: bool = False) ->
     }
 
 
-def _callback(event: Json, at: float, team: str, enterprise: str | None) -> Json:
+def callback(event: Json, at: float, team: str, enterprise: str | None) -> Json:
+    """event_callback without authorizations, as it is sent of an app that has none any more. `team` is the workspace;
+    where an organization as a whole removed the app, it is the organization."""
     made = {
         "token": VERIFICATION_TOKEN,
         "team_id": team,
@@ -182,3 +184,18 @@ def home_opened(origin: Origin, person: Person, channel: Channel, tab: str, home
     """`app_home_opened` for the tab `home` or `messages`."""
     event = {"type": "app_home_opened", "user": person.id, "channel": channel.id, "tab": tab, "event_ts": ts}
     return event | {"view": home.as_slack(origin.team)} if tab == "home" and home else event
+
+
+def user_change(user: Json, *, at: float, ts: str) -> Json:
+    """`user_change`, with the whole `user` object of users.info."""
+    return {"type": "user_change", "user": user, "cache_ts": int(at), "event_ts": ts}
+
+
+def tokens_revoked(bots: list[str], *, ts: str) -> Json:
+    """`tokens_revoked`: user ids and not tokens, those of people (here always none) and those of bots."""
+    return {"type": "tokens_revoked", "tokens": {"oauth": [], "bot": bots}, "event_ts": ts}
+
+
+def app_uninstalled(*, ts: str) -> Json:
+    """`app_uninstalled`."""
+    return {"type": "app_uninstalled", "event_ts": ts}

@@ -20,8 +20,9 @@ from .exchange import Exchange
 from .gestures import EVENTS, Gestures
 from .inhabited import SandboxWorkspace
 from .installations import Issued
+from .lifecycle import Lifecycle
 from .response_urls import ResponseUrls
-from .state import utc_now
+from .state import Workspace, utc_now
 from .team import FIRST, TEAMS, Origin, Team, teams_of
 from .ui import LOOPBACK, CommandHint, Ui
 from .web_api import SCOPES, Fault, FaultKind, WebApi
@@ -67,7 +68,7 @@ class SandboxSlack(SandboxWorkspace):
         self._urls = ResponseUrls(self._workspaces.find)
         self._events = events
         self._others: dict[str, SandboxWorkspace] = {}
-        super().__init__(FIRST, self._workspaces.at(FIRST), self._gestures(FIRST))
+        super().__init__(FIRST, *self._parts(FIRST))
         record = self._record
         self._exchange = Exchange(
             record.registration, record.codes, record.installations, record.signer, self._workspaces, clock
@@ -88,8 +89,7 @@ class SandboxSlack(SandboxWorkspace):
         if team not in TEAMS:
             raise NoSuchThing(f"no workspace {team}")
         if team not in self._others:
-            there = TEAMS[team]
-            self._others[team] = SandboxWorkspace(there, self._workspaces.at(there), self._gestures(there))
+            self._others[team] = SandboxWorkspace(TEAMS[team], *self._parts(TEAMS[team]))
         return self._others[team]
 
     def install(self, owner: str, scopes: Sequence[str] = SCOPES) -> Issued:
@@ -175,9 +175,10 @@ class SandboxSlack(SandboxWorkspace):
     async def _keys(self, request: web.Request) -> web.Response:
         return web.json_response(self._record.signer.published())
 
-    def _gestures(self, team: Team) -> Gestures:
-        origin = partial(self._origin, team)
-        return Gestures(self._workspaces.at(team), self.dispatch, self._urls, origin, self._events)
+    def _parts(self, team: Team) -> tuple[Workspace, Gestures, Lifecycle]:
+        workspace, origin = self._workspaces.at(team), partial(self._origin, team)
+        gestures = Gestures(workspace, self.dispatch, self._urls, origin, self._events)
+        return workspace, gestures, Lifecycle(workspace, self.dispatch, self.installations, origin)
 
     def _origin(self, team: Team) -> Origin:
         return Origin(team, self.installations.org_wide(team))
