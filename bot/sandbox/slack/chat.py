@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from . import limits
+from . import connecting, limits
 from .arguments import Arguments
 from .call import Answer, Call
 from .errors import SlackRefusal
@@ -69,6 +69,7 @@ def post_message(call: Call) -> Answer:
     text, blocks = content(arguments, limits.MESSAGE_TEXT)
     thread = _thread(workspace, channel, arguments.text("thread_ts"))
     call.pace.take(channel.id, workspace.clock())
+    connecting.placed(call, channel, blocks)
     message = workspace.add_message(
         channel.id,
         call.team.bot_user,
@@ -102,6 +103,7 @@ def update(call: Call) -> Answer:
     text, blocks = content(arguments, limits.UPDATED_TEXT)
     extra = message.extra | {name: arguments.values[name] for name in KEPT if name in arguments.values}
     text = text if "text" in arguments.values else message.text
+    connecting.placed(call, workspace.channels[message.channel], blocks)
     edited = message.edited if blocks else workspace.next_ts()
     workspace.change_message(message, text=text, blocks=blocks, edited=edited, extra=extra)
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from . import connections
 from .errors import NoSuchThing
 from .model import Blocks
 
@@ -22,6 +23,7 @@ SELECTED = {
 def each(blocks: Blocks) -> Iterator[tuple[Json, Json]]:
     """Every control with the block that holds it."""
     for block in blocks:
+        yield from connections.controls(block)
         found = block.get("elements", []) if block.get("type") == "actions" else []
         for element in [*found, block.get("accessory"), block.get("element")]:
             if isinstance(element, dict) and element.get("action_id"):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import controls, limits, payloads, views
+from . import connecting, controls, limits, payloads, views
 from .arguments import Arguments
 from .dispatch import Delivery, Dispatch
 from .errors import NoSuchThing, SlackRefusal
@@ -103,6 +103,16 @@ class Gestures:
         home = self._workspace.homes.get(person.id)
         ts = self._workspace.next_ts()
         event = payloads.home_opened(self._origin(), person, channel, tab, home, ts=ts)
+        return await self._event(channel, event)
+
+    async def ask_connection(self, who: str, subtype: str) -> Delivery | None:
+        """Press Slack's own "Connect" or "Disconnect" beside the app (`subtype` in small letters)."""
+        person = self._workspace.person(who)
+        if not self._workspace.connections.subscribed:
+            return None
+        ts, channel = self._workspace.next_ts(), self._workspace.channel(f"D{person.id[1:]}")
+        trigger = self._workspace.new_trigger(person.id) if subtype == "connect" else None
+        event = connecting.event(self._origin(), person, subtype, ts=ts, trigger_id=trigger)
         return await self._event(channel, event)
 
     async def click(

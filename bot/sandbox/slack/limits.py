@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from . import connections
 from .elements import IN_ACTIONS, IN_CONTEXT, IN_INPUT, IN_SECTION, TYPE, plain, rich
 from .errors import SlackRefusal
 from .schema import (
@@ -62,6 +63,7 @@ _COMMON: dict[str, Check] = {
     ),
     "rich_text": shape({"type": TYPE, "elements": listing(anything, 0, 1000)}, _ID),
 }
+_COMMON[connections.KIND] = connections.block(by_type({**_COMMON}))
 _IN_MESSAGE = by_type({**_COMMON, "markdown": shape({"type": TYPE, "text": string(MARKDOWN)}, _ID)})
 _IN_VIEW = by_type(_COMMON)
 

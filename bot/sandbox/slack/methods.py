@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import chat, limits, views
+from . import chat, connecting, limits, views
 from .call import Answer, Call, Handler
 from .errors import SlackRefusal
 from .model import Channel, View
@@ -188,6 +188,8 @@ def methods() -> dict[str, Method]:
     """All that want a bot token; whatever is neither here nor answered before is `unknown_method`."""
     return {
         "apps.connections.open": Method(_refused),
+        "apps.user.connection.requestAuth": Method(connecting.request_auth),
+        "apps.user.connection.update": Method(connecting.update, "users:write"),
         "auth.test": Method(_auth_test),
         "bots.info": Method(_bots_info, "users:read"),
         "chat.postMessage": Method(chat.post_message, "chat:write"),

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from .connections import Connections
 from .errors import NoSuchThing, SlackRefusal
 from .model import Blocks, Channel, Message, ResponseUrl, Trigger, View
 from .people import RESIDENTS, Person
@@ -48,6 +49,7 @@ class Workspace:
         self.response_urls: dict[str, ResponseUrl] = {}
         self.usergroups: dict[str, list[str]] = {}
         self.reads: dict[str, dict[str, str]] = {}
+        self.connections = Connections()
         self.revision = 0
         self._last_ts = 0
         self._waiters: set[asyncio.Future[None]] = set()
@@ -220,6 +222,7 @@ class Workspace:
             "homes": {name: asdict(home) for name, home in self.homes.items()},
             "response_urls": [asdict(url) for url in self.response_urls.values()],
             "reads": self.reads,
+            "connections": self.connections.of,
         }
 
     def restore(self, found: dict[str, Any]) -> None:
@@ -230,10 +233,12 @@ class Workspace:
             homes = {name: View(**home) for name, home in found["homes"].items()}
             urls = {each["key"]: ResponseUrl(**each) for each in found["response_urls"]}
             reads = {name: dict(marks) for name, marks in found["reads"].items()}
+            connected = {str(name): bool(state) for name, state in found.get("connections", {}).items()}
             last, revision = int(found["last_ts"]), int(found["revision"])
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("not the state of a workspace") from error
         for person in people:
             self.admit(person)
         self.messages, self.homes, self.response_urls, self.reads = messages, homes, urls, reads
+        self.connections.of = connected
         self._last_ts, self.revision = last, revision + 1

@@ -1,5 +1,6 @@
 // Blocks as DOM nodes (docs.slack.dev, "Blocks").
 
+import { authProvider } from "./connections.js";
 import { h } from "./dom.js";
 import { controlNode } from "./elements.js";
 import { markdown } from "./markdown.js";
@@ -47,6 +48,7 @@ function input(surface, block) {
 }
 
 const KINDS = {
+  auth_provider: authProvider,
   section,
   context,
   input,
