@@ -12,6 +12,7 @@ from tests.conftest import HandClock
 from tests.fakes.browser import Site, serve
 from tests.fakes.house import ADA, ADA_MAIL, EVE_MAIL, House
 from tests.fakes.own_login import own_login
+from tests.fakes.slack_openid import FakeSlackOpenId
 from tests.fakes.typist import newest, typist, waiting
 
 
@@ -125,3 +126,18 @@ async def test_whose_address_differs_is_refused_where_only_the_address_proves(ho
         answer = await ada.types(home.provider.mails[-1][1])
         assert "These are two different people" in await answer.text()
         assert home.provider.living == []
+
+
+async def test_whose_proof_is_slack_goes_on_to_slack(home: House, slack: FakeSlackOpenId) -> None:
+    """After the code as after any login: the same browser shows there who it is, and only then is the link made."""
+    proving = home.replica(embedded_login=True, **slack.settings)
+    async for site in serve(proving):
+        ada = typist(site)
+        await ada.asks(await proving.start(), ADA_MAIL)
+        on = await ada.types(newest(home))
+        assert on.headers["Location"].startswith(f"{slack.issuer}/openid/connect/authorize?")
+        assert await home.rooms.links.principal(ADA) is None
+        brought = await slack.sign_in(on.headers["Location"], ADA)
+        back = await ada.browser.send("GET", "/oauth/slack", params=brought)
+        assert "You are linked" in await back.text()
+    await proving.rooms.close()
