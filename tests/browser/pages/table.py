@@ -11,6 +11,7 @@ from tests.scenarios.town import ADA, BOB
 
 _BY_EMAIL = {"LINK_PROOF": "email"}
 _BY_SLACK = {"LINK_PROOF": "slack"}
+_EMBEDDED = {"EMBEDDED_LOGIN": "email"}
 _INSTALL = {"SLACK_BOT_TOKEN": ""}
 _MEMBERS = {"AUTH0_ORGANIZATION": "org_sandbox"}
 
@@ -36,6 +37,14 @@ PAGES = (
     Shown("fresh", "sent.html", "A fresh link is on its way", ways.asks_for_fresh(1)),
     Shown("too-often", "refused.html", "A link was sent a moment ago", ways.asks_for_fresh(2)),
     Shown("forgotten", "refused.html", "This link is not known", ways.asks_for_fresh_of_none),
+    Shown("link-embedded", "link.html", "Link your account", ways.opens_link, _EMBEDDED),
+    Shown("mistyped-address", "link.html", "Link your account", ways.mistypes_address, _EMBEDDED),
+    Shown("no-more-otps", "link.html", "Link your account", ways.asks_for_too_many_otps, _EMBEDDED),
+    Shown("otp", "otp.html", "Type the code from your e-mail", ways.asks_for_otp, _EMBEDDED),
+    Shown("otp-wrong", "otp.html", "Type the code from your e-mail", ways.guesses(1), _EMBEDDED),
+    Shown("otp-spent", "otp.html", "Type the code from your e-mail", ways.guesses(3), _EMBEDDED),
+    Shown("otp-long", "otp.html", "Type the code from your e-mail", as_long_name(ways.asks_for_otp), _EMBEDDED),
+    Shown("otp-linked", "linked.html", "You are linked", ways.signs_in_by_otp, _EMBEDDED),
     Shown("expired", "refused.html", "This link is no longer valid", ways.opens_expired),
     Shown("superseded", "refused.html", "This link is no longer valid", ways.opens_superseded),
     Shown("used", "refused.html", "This link has done its work", ways.opens_used),
@@ -46,11 +55,7 @@ PAGES = (
     Shown("unverified", "refused.html", "Your e-mail address is not verified", signs_in("dan"), _BY_EMAIL),
     Shown("differs", "refused.html", "These are two different people", signs_in("mallory"), _BY_EMAIL),
     Shown(
-        "unknown-to-slack",
-        "refused.html",
-        "Slack does not tell your e-mail address",
-        ways.signs_in_unknown_to_slack,
-        _BY_EMAIL,
+        "unconfirmed", "refused.html", "Slack does not tell your e-mail address", ways.signs_in_unconfirmed, _BY_EMAIL
     ),
     Shown("outside", "refused.html", "This account is not a member", ways.signs_in_outside, _MEMBERS),
     Shown("to-slack", "to_slack.html", "On to Slack", ways.stops_before_slack, _BY_SLACK),
@@ -59,6 +64,9 @@ PAGES = (
     Shown("taken", "refused.html", "This account is linked already", ways.signs_in_as_taken),
     Shown("second", "refused.html", "You are linked to another account", ways.signs_in_with_second_account),
     Shown("shared", "refused.html", "Please sign in once more", ways.links_again_where_grants_are_one),
+    Shown("installed", "installed.html", "Countersign is installed", ways.installs("T0SECOND"), _INSTALL),
+    Shown("installed-everywhere", "installed.html", "Countersign is installed", ways.installs("E0GRID"), _INSTALL),
+    Shown("installed-again", "not_installed.html", "This installation is over", ways.reloads_installed, _INSTALL),
     Shown("not-installed", "not_installed.html", "Nothing was installed", ways.cancels_installation, _INSTALL),
     Shown("away", "refused.html", "The login cannot be finished now", ways.signs_in_while_provider_fails),
     Shown("mixed-up", "refused.html", "The login was not accepted", ways.comes_back_from_elsewhere),

@@ -164,7 +164,7 @@ async def cancels(visitor: Visitor) -> None:
     await visitor.cancels()
 
 
-async def signs_in_unknown_to_slack(visitor: Visitor) -> None:
+async def signs_in_unconfirmed(visitor: Visitor) -> None:
     """Somebody whose address Slack has not confirmed."""
     visitor.renames(confirmed=False)
     await signs_in("ada")(visitor)
@@ -216,9 +216,28 @@ async def links_again_where_grants_are_one(visitor: Visitor) -> None:
     revoked.release()
 
 
+def installs(where: str) -> Way:
+    """The end of an installation in a workspace or an organization."""
+
+    async def way(visitor: Visitor) -> None:
+        await visitor.opens(f"{visitor.town.settings.public_url}/slack/install")
+        await visitor.chooses(visitor.page.locator(f'[name="workspace"][value="{where}"]'))
+        await visitor.presses("Allow")
+
+    return way
+
+
 async def cancels_installation(visitor: Visitor) -> None:
-    """Coming back from Slack without having installed."""
-    await visitor.opens(f"{visitor.town.settings.public_url}/slack/oauth_redirect?error=access_denied")
+    """An installation that was not wanted after all."""
+    await visitor.opens(f"{visitor.town.settings.public_url}/slack/install")
+    await visitor.presses("Cancel")
+
+
+async def reloads_installed(visitor: Visitor) -> None:
+    """The end of an installation, loaded again."""
+    await installs("T0SECOND")(visitor)
+    await visitor.page.get_by_role("heading", name="Countersign is installed").wait_for()
+    await visitor.page.reload()
 
 
 async def signs_in_while_provider_fails(visitor: Visitor) -> None:
