@@ -159,6 +159,7 @@ class HomeTab:
 
     def _of(self, slack: SlackUser) -> _Tab:
         tab = self._tabs.setdefault(slack.key, _Tab(slack))
+        tab.slack = slack  # somebody of an organization may look from another of its workspaces
         self._tabs.move_to_end(slack.key)
         if len(self._tabs) > _MOST_PEOPLE:
             self._tabs.popitem(last=False)

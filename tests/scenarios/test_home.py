@@ -7,6 +7,8 @@ import re
 import secrets
 from typing import Any
 
+from bot.audit.store import MongoAuditStore
+from bot.database import connect
 from bot.sandbox.slack import APP, TEAM
 from tests.scenarios.town import ADA, BOB, CAROL, Town, controls, words
 
@@ -45,13 +47,15 @@ async def presses(town: Town, user: str, action_id: str, value: str | None = Non
     assert delivery.failure is None, delivery
 
 
-async def forges(town: Town, user: str, action_id: str, value: str, trigger: str = "") -> None:
+async def forges(
+    town: Town, user: str, action_id: str, value: str = "", *, trigger: str = "", team: str = TEAM
+) -> None:
     """A rightly signed click in this person's own tab, with a value or a trigger of somebody's choice."""
     payload = {
         "type": "block_actions",
         "api_app_id": APP,
         "team": {"id": TEAM},
-        "user": {"id": user, "username": user.lower(), "team_id": TEAM},
+        "user": {"id": user, "username": user.lower(), "team_id": team},
         "container": {"type": "view", "view_id": "V0FORGED"},
         "view": {"id": "V0FORGED", "type": "home", "hash": "1.forged"},
         "trigger_id": trigger or secrets.token_hex(8),
@@ -191,7 +195,7 @@ async def test_a_window_that_cannot_be_opened_is_said_in_the_tab(town: Town) -> 
     await reads(town, ADA, "ada@example.com")
     await forges(town, ADA, "home.run", "refund_order", trigger="1.expired")
     await reads(town, ADA, "I could not open the window.*`/agent run refund_order`")
-    await forges(town, ADA, "home.trail", "", trigger="1.expired")
+    await forges(town, ADA, "home.trail", trigger="1.expired")
     await reads(town, ADA, "I could not open the window.*`/agent audit`")
     assert town.slack.view_for(ADA) is None
 
@@ -239,23 +243,12 @@ async def test_t60_people_from_outside_have_no_button_and_press_none(town: Town)
     await reads(town, eve.id, "Only members of this workspace")
     assert every(town, eve.id) == []
     for action_id in ("home.link", "home.run", "approval.approve"):
-        await forges_from(town, eve.id, "T0OTHER", action_id)
+        await forges(town, eve.id, action_id, "list_orders", team="T0OTHER")
+    client, database = connect(town.settings.mongodb_uri.get_secret_value(), town.settings.mongodb_database)  # type: ignore[union-attr]
+    turned_away = await MongoAuditStore(database).of_person(TEAM, eve.id, 50)
+    client.close()
+    assert [entry["reason"] for entry in turned_away] == ["external_user"] * 3
     await town.links(ADA, "ada")
     assert town.slack.messages(town.slack.dm(eve.id)) == []
     assert town.slack.view_for(eve.id) is None
     assert town.calls() == []
-
-
-async def forges_from(town: Town, user: str, team: str, action_id: str) -> None:
-    """A click of somebody of another workspace."""
-    payload = {
-        "type": "block_actions",
-        "api_app_id": APP,
-        "team": {"id": TEAM},
-        "user": {"id": user, "team_id": team},
-        "container": {"type": "view", "view_id": "V0FORGED"},
-        "view": {"id": "V0FORGED", "type": "home"},
-        "trigger_id": secrets.token_hex(8),
-        "actions": [{"type": "button", "block_id": "b", "action_id": action_id, "value": "list_orders"}],
-    }
-    assert (await town.slack.dispatch.interaction(payload)).failure is None
