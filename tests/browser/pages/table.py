@@ -52,6 +52,7 @@ PAGES = (
     Shown("over", "refused.html", "This login is over", ways.reloads_the_end),
     Shown("forged", "refused.html", "The form was not sent from its page", ways.sends_without_cookies),
     Shown("cancelled", "refused.html", "You were not signed in", ways.cancels),
+    Shown("refused-long", "refused.html", "You were not signed in", ways.comes_back_with_long_error),
     Shown("unverified", "refused.html", "Your e-mail address is not verified", signs_in("dan"), _BY_EMAIL),
     Shown("differs", "refused.html", "These are two different people", signs_in("mallory"), _BY_EMAIL),
     Shown(

@@ -176,6 +176,12 @@ async def signs_in_outside(visitor: Visitor) -> None:
     await signs_in("mallory")(visitor)
 
 
+async def comes_back_with_long_error(visitor: Visitor) -> None:
+    """A refusal whose code at the provider is as long as we let it be."""
+    await visitor.meddles("*/oauth/callback?*", lambda url: url.replace("access_denied", "not_" + "very" * 20))
+    await cancels(visitor)
+
+
 def signs_in_at_slack(user: str) -> Way:
     """Ada's link and Ada's account, in the browser of this Slack person."""
 
