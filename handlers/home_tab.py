@@ -40,16 +40,13 @@ _TURNS = 5
 # Nobody is there any more who could look.
 _GONE = {"deactivated", "uninstalled"}
 
-Login = Callable[[SlackUser], Awaitable[datetime | None]]
-
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where a picture comes from. `login` tells how long a person's login link is valid, if there is one."""
+    """Where a picture comes from."""
 
     links: Links
     linking: Linking
-    login: Login
     people: People
     approvals: ApprovalService
     registry: Registry
@@ -67,7 +64,7 @@ class Sources:
             principal=principal,
             outsider=principal is None and await self._is_outsider(slack),
             said=said,
-            login_until=await self.login(slack),
+            login_until=await self.linking.open_until(slack),
             signed_in=(signed_in.email or signed_in.name or signed_in.sub) if signed_in else None,
             waiting=await self.approvals.open_of(slack) if principal else (),
             actions=list(self.registry),

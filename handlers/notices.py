@@ -15,11 +15,13 @@ from handlers.requests import Requests
 from handlers.speaker import Speaker
 from handlers.workspace import Workspaces
 from oauth import IdentityError, LinkEvent, Principal, Questions, SlackUser
-from oauth.errors import LinkedElsewhere
+from oauth.errors import LinkedElsewhere, SlackDiffers
 from oauth.fresh import WANTED
 from oauth.questions import LEFT
 
 log = structlog.get_logger(__name__)
+
+_TOLD = {kind.code: kind for kind in (LinkedElsewhere, SlackDiffers)}
 
 # These are told by what takes the link's place, by the answer to the command, or to nobody: they are gone.
 _SILENT = {"relinked", "unlink", "deactivated", "uninstalled"}
@@ -53,8 +55,8 @@ class Notices:
         elif event.type == "link.refused" and event.other is not None:
             await self._tell(event.slack, cards.identity_taken(for_holder=False))
             await self._tell(event.other, cards.identity_taken(for_holder=True))
-        elif event.type == "link.refused" and event.reason == LinkedElsewhere.code:
-            await self._tell(event.slack, cards.note(words(LinkedElsewhere())))
+        elif event.type == "link.refused" and event.reason in _TOLD:
+            await self._tell(event.slack, cards.note(words(_TOLD[event.reason]())))
 
     async def _go_on(self, who: Principal) -> None:
         """With what they asked before they were linked."""

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
-from handlers.message import Block, Message
+from handlers.message import Message
 from handlers.workspace import Workspaces
 from oauth import SlackUser
 
@@ -96,12 +96,6 @@ class Post:
             log.warning("view_not_opened", kind=type(error).__name__)
             return False
         return True
-
-    async def publish_home(self, slack: SlackUser, blocks: list[Block]) -> None:
-        """Show a person their Home tab."""
-        await (await self._workspaces.client(slack)).views_publish(
-            user_id=slack.user, view={"type": "home", "blocks": blocks}
-        )
 
     async def _dm_of(self, slack: SlackUser) -> str:
         known = self._channels.get(slack.key)

@@ -178,6 +178,16 @@ class Linking:
         """Prove by the code from the page. Raises NoCodePending, CodeWrong, CodeExpired or IdentityTaken."""
         return await self._proving.by_code(slack, code)
 
+    @property
+    def takes_codes(self) -> bool:
+        """Whether a code from the page can be the proof."""
+        return self._proving.takes_codes
+
+    async def open_until(self, slack: SlackUser) -> datetime | None:
+        """How long a person's login link is valid, if there is one."""
+        ticket = await self._store.ticket(slack)
+        return ticket.expires_at if ticket is not None and ticket.live(self._clock()) else None
+
     async def pending(self, slack: SlackUser) -> Identity | None:
         """Who has signed in through this person's link and waits for their code; raises SealBroken."""
         return await self._proving.pending(slack)

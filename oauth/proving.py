@@ -108,6 +108,7 @@ class Proving:
             await self.refuse(ticket, grant.identity, problem)
         code = tickets.new_code()
         await self._wait(ticket, grant, {"sealed_code": self._seal(ticket, "code", code.encode()), "guesses": 0})
+        await self._observer.notify(LinkEvent("link.proving", "ok", ticket.slack, grant.identity))
         return None, code
 
     async def _send_to_slack(self, slack: SlackLogins, ticket: Ticket, grant: Grant) -> Returned:
@@ -131,6 +132,11 @@ class Proving:
         mine = {"browser_hash": ticket.browser_hash}
         if await self._store.advance(ticket, {Stage.RETURNED}, {**waiting, **secrets}, match=mine) is None:
             await self._superseded(ticket, grant)
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether a code can be the proof."""
+        return self._slack is None and self._proof in {"auto", "code"}
 
     async def pending(self, slack: SlackUser) -> Identity | None:
         """Who has signed in through this person's link and waits for their code."""
