@@ -87,11 +87,14 @@ def demo(
 @app.command()
 def manifest(
     url: Annotated[str, typer.Option(help="Where Slack reaches the bot, e.g. https://bot.example.com")],
+    connect_ui: Annotated[
+        bool, typer.Option("--connect-ui", help="With what SLACK_CONNECT_UI=on needs: one scope, one event, the host.")
+    ] = False,
 ) -> None:
     """Print the Slack app manifest for that public URL."""
     from bot.manifest import rendered
 
-    typer.echo(rendered(url))
+    typer.echo(rendered(url, connect_ui=connect_ui))
 
 
 @keys.command("new")

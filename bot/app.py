@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 import aiohttp
@@ -30,10 +29,12 @@ from handlers.answering import Answering
 from handlers.approvals import ApprovalClicks, DirectCards
 from handlers.clicks import Clicks
 from handlers.commands import Commands
+from handlers.connect import ConnectUi, Refusals
+from handlers.connections import Connections, Reports
 from handlers.events import Events
 from handlers.gate import Gate
 from handlers.home import Home, Overheard
-from handlers.home_tab import HomeTab, Login, Sources
+from handlers.home_tab import HomeTab, Sources
 from handlers.ingress import LARGEST, Ingress
 from handlers.installs import App, Installs, OneDeparture, keeper
 from handlers.invitations import Invitations
@@ -47,7 +48,7 @@ from handlers.requests import Requests
 from handlers.socket_mode import Socket, app_of
 from handlers.store import MongoDeliveryStore
 from handlers.workspace import Workspaces
-from oauth import IdentityError, IdentityRooms, SlackUser, utc_now
+from oauth import IdentityError, IdentityRooms, utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -73,6 +74,7 @@ class Bot:
     session: aiohttp.ClientSession
     socket: Socket | None
     installs: Installs | None
+    reports: Reports | None
 
     async def start(self) -> None:
         """Create indexes, learn who we are, begin the periodic rounds. Raises ConfigurationError."""
@@ -91,6 +93,8 @@ class Bot:
         self.tasks.every(_LEARN, self._discover, "provider")
         if self.installs is not None:
             self.tasks.every(_SWEEP, self.installs.departures.see_to, "departures")
+        if self.reports is not None:
+            self.tasks.every(_LEARN, self.reports.see_to, "connections")
         self.tasks.every(_SWEEP, self.runner.sweep, "approvals")
         self.tasks.every(_REVOKE, self.identity.sweep, "revocations")
         self.tasks.every(_CHECKPOINT, self.checkpoints.sign, "checkpoints")
@@ -171,7 +175,9 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
 
     answering = Answering(tasks, post)
     people = People(workspaces, settings.external_users)
-    invitations = Invitations(identity.linking, people, post)
+    refusals = Refusals(clock)
+    connect_ui = ConnectUi(workspaces, identity.links, refusals) if settings.slack_connect_ui == "on" else None
+    invitations = Invitations(identity.linking, people, post, connect_ui)
     requests = Requests(runner, registry, identity.links, invitations)
     events.subscribe(Notices(post, approvals, requests, identity.questions, workspaces).heard)
 
@@ -179,8 +185,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     linking, links = identity.linking, identity.links
     clicks = Clicks(answering, requests, linking, links, post)
     decisions = ApprovalClicks(answering, approvals, runner, links, invitations, tasks)
-    login = _login_until(identity, clock)
-    tab = HomeTab(Sources(links, linking, login, people, approvals, registry, audit_store, workspaces), tasks, clock)
+    tab = HomeTab(Sources(links, linking, people, approvals, registry, audit_store, workspaces), tasks, clock)
     events.subscribe(tab.heard)
     shown.subscribe(tab.changed)
     # First, since of the ids that it shares with the cards those in the tab are its own.
@@ -189,6 +194,11 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     clicks.listen(bolt)
     decisions.listen(bolt)
     Events(links, invitations, post, tasks).listen(bolt)
+    reports = None
+    if connect_ui is not None:
+        reports = Reports(links, workspaces, refusals, clock)
+        events.subscribe(reports.heard)
+        Connections(connect_ui, reports, links, invitations, post, workspaces, tasks).listen(bolt)
 
     installs = (
         Installs.of(
@@ -234,17 +244,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         workspaces,
         *([installs.states] if installs else []),
     )
-    return Bot(app, tasks, workspaces, identity, runner, approvals, signed, stores, session, socket, installs)
-
-
-def _login_until(identity: IdentityRooms, clock: Clock) -> Login:
-    """How long a person's login link is valid, if there is one."""
-
-    async def until(slack: SlackUser) -> datetime | None:
-        ticket = await identity.store.ticket(slack)
-        return ticket.expires_at if ticket is not None and ticket.live(clock()) else None
-
-    return until
+    return Bot(app, tasks, workspaces, identity, runner, approvals, signed, stores, session, socket, installs, reports)
 
 
 def _installable(settings: Settings) -> App | None:

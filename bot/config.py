@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -43,6 +43,21 @@ def _connection(value: object) -> object:
     return name if name == "email" else None
 
 
+def _switch(value: object) -> object:
+    return (value.strip().lower() or "off") if isinstance(value, str) else value
+
+
+def _is_plain(url: str) -> bool:
+    """Whether this is HTTP without TLS, beyond this machine; on this machine there is nothing to listen to."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    try:
+        local = ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    return parts.scheme == "http" and not local
+
+
 _NOT_YET = "is not part of this version. Unset it"
 Text = Annotated[str | None, BeforeValidator(_blank_is_unset)]
 Secret = Annotated[SecretStr | None, BeforeValidator(_blank_is_unset)]
@@ -65,7 +80,7 @@ class Settings(BaseSettings):
     slack_app_token: Secret = None
     slack_api_url: str = "https://slack.com/api/"
     slack_oidc_issuer: str = "https://slack.com"
-    slack_connect_ui: Absent = None
+    slack_connect_ui: Annotated[Literal["off", "on"], BeforeValidator(_switch)] = "off"
 
     auth0_domain: Text = None
     auth0_issuer: Text = None
@@ -185,6 +200,11 @@ class Settings(BaseSettings):
                 for name, value in installs.items()
                 if not value
             ]
+        if self.slack_connect_ui == "on" and _is_plain(self.public_url):
+            problems.append(
+                "SLACK_CONNECT_UI: Slack’s own block and window open https addresses alone, and PUBLIC_URL is http. "
+                "Set it to off, or give PUBLIC_URL an https address."
+            )
         if self.embedded_login and self.auth0_organization:
             problems.append(
                 "EMBEDDED_LOGIN: a one-time code signs in to no organization, so nobody could link. Unset it, or unset "

@@ -20,12 +20,29 @@ BOT_SCOPES = (
     "users:read",
     "users:read.email",
 )
+# What Slack's own connect UI needs beside it (docs.slack.dev, "Connection reporting").
+CONNECT_UI_SCOPE, CONNECT_UI_EVENT = "users:write", "user_connection"
 BOT_EVENTS = ("app_home_opened", "app_mention", "app_uninstalled", "message.im", "tokens_revoked", "user_change")
 
 
-def manifest(url: str) -> dict[str, Any]:
-    """The manifest for the bot at `url`. Raises ConfigurationError where that is no address of a site."""
+def manifest(url: str, *, connect_ui: bool = False) -> dict[str, Any]:
+    """The manifest for the bot at `url`, if wanted with Slack's own connect UI.
+
+    Raises ConfigurationError where that is no address of a site, or none that Slack's connect UI opens.
+    """
     site = _site(url)
+    made = _least(site)
+    if connect_ui:
+        parts = urlsplit(site)
+        if parts.scheme != "https":
+            raise ConfigurationError(["--connect-ui: Slack opens https addresses alone. Give --url one."])
+        made["features"]["user_connections"] = {"auth_hosts": [parts.hostname]}
+        made["oauth_config"]["scopes"]["bot"] = sorted({*BOT_SCOPES, CONNECT_UI_SCOPE})
+        made["settings"]["event_subscriptions"]["bot_events"] = sorted({*BOT_EVENTS, CONNECT_UI_EVENT})
+    return made
+
+
+def _least(site: str) -> dict[str, Any]:
     events = f"{site}/slack/events"
     return {
         "display_information": {
@@ -64,9 +81,9 @@ def manifest(url: str) -> dict[str, Any]:
     }
 
 
-def rendered(url: str) -> str:
+def rendered(url: str, *, connect_ui: bool = False) -> str:
     """The manifest as text: JSON, which is YAML too, so that both of Slack's editors and any script take it."""
-    return json.dumps(manifest(url), indent=2, ensure_ascii=False)
+    return json.dumps(manifest(url, connect_ui=connect_ui), indent=2, ensure_ascii=False)
 
 
 def _site(url: str) -> str:

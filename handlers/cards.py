@@ -13,6 +13,7 @@ from handlers.approval_card import (
     waiting_note,
 )
 from handlers.blocks import button, buttons, code, context, cut, day, line, moment, plain, section
+from handlers.connect import auth_provider
 from handlers.lists import actions_list, approvals_list, audit_list
 from handlers.message import Message
 from oauth import Identity, Principal
@@ -101,8 +102,14 @@ def note(text: str) -> Message:
     return Message(cut(text, _TEXT))
 
 
-def link_card(url: str, expires_at: datetime, team_name: str) -> Message:
-    """The login link. For direct messages alone; the fallback text does not hold the link."""
+def link_card(url: str, expires_at: datetime, team_name: str, *, connect_ui: bool = False) -> Message:
+    """The login link. For direct messages alone; the fallback text does not hold the link.
+
+    With `connect_ui` Slack's own block leads to it, and ours where a client does not know that block.
+    """
+    ours = button(LINK_OPEN, "Sign in and link", style="primary", url=url)
+    enter_code = button(LINK_ENTER_CODE, "Enter code")
+    way = (auth_provider(url, [buttons(ours)]), buttons(enter_code)) if connect_ui else (buttons(ours, enter_code),)
     return Message(
         "Link your account so that I can act for you. The login link is in this message.",
         (
@@ -111,10 +118,7 @@ def link_card(url: str, expires_at: datetime, team_name: str) -> Message:
                 "I do things in your name, with your rights and no others. For that I need to know your account: "
                 "sign in once. If the page then shows a code, enter it here."
             ),
-            buttons(
-                button(LINK_OPEN, "Sign in and link", style="primary", url=url),
-                button(LINK_ENTER_CODE, "Enter code"),
-            ),
+            *way,
             context(
                 f"Valid until {moment(expires_at)}, once. "
                 "*Never forward this link*: it is for you alone, whoever asks for it."

@@ -140,7 +140,6 @@ def test_given_settings_ignore_the_process(monkeypatch: pytest.MonkeyPatch) -> N
     ("name", "value"),
     [
         ("AGENT_MODEL", "openai:gpt-5"),
-        ("SLACK_CONNECT_UI", "on"),
         ("METRICS_PORT", "9000"),
     ],
 )
@@ -185,6 +184,30 @@ def test_signing_in_with_slack_needs_the_app_at_slack() -> None:
     assert all("LINK_PROOF=slack" in line for line in lines)
     client = {"SLACK_CLIENT_ID": "1.2", "SLACK_CLIENT_SECRET": "hush"}
     assert load({**GOOD, **client, "LINK_PROOF": "slack"}).link_proof == "slack"
+
+
+@pytest.mark.parametrize(("given", "meant"), [("on", "on"), (" ON ", "on"), ("off", "off"), ("", "off"), (None, "off")])
+def test_slacks_own_connect_ui_is_switched_on_by_one_word(given: str | None, meant: str) -> None:
+    """Off unless somebody says so: the app's manifest must declare it."""
+    asked = {} if given is None else {"SLACK_CONNECT_UI": given}
+    assert load({**GOOD, **asked}).slack_connect_ui == meant
+
+
+def test_slacks_own_connect_ui_is_nothing_but_on_or_off() -> None:
+    """Any other word is a sentence that names both."""
+    (line,) = problems(SLACK_CONNECT_UI="perhaps")
+    assert line == "SLACK_CONNECT_UI: Input should be 'off' or 'on'."
+
+
+@pytest.mark.parametrize("url", ["http://bot.example.com", "http://10.0.0.1:8300", "http://127.example.com"])
+def test_slack_opens_no_address_without_tls(url: str) -> None:
+    """Slack would refuse each of our links, so that is one sentence at the start; on this machine it is a trial."""
+    (line,) = problems(SLACK_CONNECT_UI="on", PUBLIC_URL=url)
+    assert line.startswith("SLACK_CONNECT_UI: ")
+    assert "https" in line
+    load({**GOOD, "PUBLIC_URL": url})
+    for here in ("http://127.0.0.1:8300", "http://localhost:8300", "http://[::1]:8300"):
+        load({**GOOD, "SLACK_CONNECT_UI": "on", "PUBLIC_URL": here})
 
 
 def test_slacks_issuer_is_left_as_it_is() -> None:

@@ -66,6 +66,25 @@ def test_it_asks_for_the_least() -> None:
     ]
 
 
+def test_slacks_connect_ui_is_declared_for_whoever_asks_for_it() -> None:
+    """The host alone, one scope and one event more; the rest of the manifest is the same."""
+    least, made = manifest("https://a.example:8443/bot"), manifest("https://a.example:8443/bot", connect_ui=True)
+    assert made["features"].pop("user_connections") == {"auth_hosts": ["a.example"]}
+    scopes, events = made["oauth_config"]["scopes"]["bot"], made["settings"]["event_subscriptions"]["bot_events"]
+    assert (scopes, events) == (sorted(scopes), sorted(events))
+    scopes.remove("users:write")
+    events.remove("user_connection")
+    assert made == least
+    assert json.loads(rendered("https://a.example", connect_ui=True)) == manifest("https://a.example", connect_ui=True)
+
+
+def test_slacks_connect_ui_wants_https() -> None:
+    """Slack opens nothing else, so such a manifest would only fail later."""
+    with pytest.raises(ConfigurationError) as caught:
+        manifest("http://a.example", connect_ui=True)
+    assert caught.value.problems == ["--connect-ui: Slack opens https addresses alone. Give --url one."]
+
+
 def test_slack_would_take_its_texts() -> None:
     """Slack refuses a manifest whose texts are longer than its reference allows."""
     made = manifest("https://a.example")
