@@ -47,7 +47,7 @@ def test_every_page_of_the_table_comes_from_its_template() -> None:
         heading = re.search("<h1[^>]*>(.*?)</h1>", text, re.DOTALL)
         assert heading is not None
         pattern = "".join(".+" if "{{" in part else re.escape(part) for part in re.split("({{.*?}})", heading[1]))
-        assert re.fullmatch(pattern, shown.heading)
+        assert re.fullmatch(pattern, shown.heading), shown.name
 
 
 def test_everything_that_a_refusal_may_say_is_in_the_table() -> None:
