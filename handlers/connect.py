@@ -21,7 +21,7 @@ from handlers.blocks import plain, short
 from handlers.inert import inert
 from handlers.message import Block
 from handlers.workspace import NotInstalled, Workspaces
-from oauth import Clock, Links, Principal, SlackUser
+from oauth import Clock, IdentityError, Links, Principal, SlackUser
 
 log = structlog.get_logger(__name__)
 
@@ -70,28 +70,34 @@ def auth_provider(url: str, fallback: Sequence[Block]) -> Block:
     return {"type": BLOCK, **not_connected(url), "fallback": list(fallback)}
 
 
+def reason_of(refusal: SlackApiError) -> str | None:
+    """Slack's word for it; None where the answer was none of Slack's, such as a proxy's page."""
+    answer: object = getattr(refusal.response, "data", refusal.response)
+    reason = answer.get("error") if isinstance(answer, dict) else None
+    return reason if isinstance(reason, str) else None
+
+
 class Refusals:
     """What Slack has refused in a workspace: it is not asked again for a while, and the log says it once."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._until: OrderedDict[tuple[str, str], datetime] = OrderedDict()
+        self._known: OrderedDict[tuple[str, str], tuple[str | None, datetime]] = OrderedDict()
 
     def stands(self, slack: SlackUser, what: str) -> bool:
         """Whether this was refused lately."""
-        until = self._until.get((slack.workspace, what))
-        return until is not None and self._clock() < until
+        known = self._known.get((slack.workspace, what))
+        return known is not None and self._clock() < known[1]
 
     def note(self, slack: SlackUser, what: str, error: str | None, lasts: timedelta = _LONG) -> None:
         """It was refused now."""
-        if not self.stands(slack, what):
-            log.warning(
-                "connect_ui_refused", what=what, error=error, hint="docs/slack-connect-ui.md says what it needs"
-            )
-        self._until[slack.workspace, what] = self._clock() + lasts
-        self._until.move_to_end((slack.workspace, what))
-        if len(self._until) > _MOST:
-            self._until.popitem(last=False)
+        key = (slack.workspace, what)
+        if key not in self._known or self._known[key][0] != error:
+            log.warning("connect_ui_refused", what=what, error=error, hint="see docs/slack-connect-ui.md")
+        self._known[key] = error, self._clock() + lasts
+        self._known.move_to_end(key)
+        if len(self._known) > _MOST:
+            self._known.popitem(last=False)
 
 
 class ConnectUi:
@@ -103,8 +109,11 @@ class ConnectUi:
         self._refusals = refusals
 
     async def fits(self, slack: SlackUser) -> bool:
-        """Whether the person is not connected, and so would not be told otherwise: Slack stores what it is shown."""
-        return await self._links.principal(slack) is None
+        """Whether the person is not linked, as the block and the window would say: Slack stores what they say."""
+        try:
+            return await self._links.principal(slack) is None
+        except IdentityError:
+            return False  # our own card is true at any time
 
     def block_fits(self, slack: SlackUser) -> bool:
         """Whether Slack takes the block, as far as is known."""
@@ -112,7 +121,7 @@ class ConnectUi:
 
     def block_refused(self, slack: SlackUser, refusal: SlackApiError) -> bool:
         """Whether it was the blocks that Slack did not take; then nothing was posted."""
-        error = refusal.response.get("error")
+        error = reason_of(refusal)
         if error in _BLOCK_REFUSED:
             self._refusals.note(slack, BLOCK, error)
         return error in _BLOCK_REFUSED
@@ -132,7 +141,7 @@ class ConnectUi:
         except (NotInstalled, ClientConnectorError):
             return False
         except SlackApiError as refusal:
-            return self._refused(slack, refusal.response.get("error"))
+            return self._refused(slack, reason_of(refusal))
         except Exception as error:  # the network: the question may have arrived
             self._refusals.note(slack, REQUEST, type(error).__name__, _BRIEF)
         return True

@@ -18,7 +18,7 @@ from slack_sdk.errors import SlackApiError
 from bot.tasks import Tasks
 from handlers import cards, connect
 from handlers.answering import Ack
-from handlers.connect import ConnectUi, Refusals
+from handlers.connect import ConnectUi, Refusals, reason_of
 from handlers.errors import words
 from handlers.invitations import Invitations
 from handlers.post import Post
@@ -99,7 +99,7 @@ class Reports:
             self._late.pop(slack.key, None)
             return None
         except SlackApiError as refusal:
-            self._refused(slack, refusal.response.get("error"))
+            self._refused(slack, reason_of(refusal))
             return None
         except Exception as error:  # the database or the network
             self._again(slack, type(error).__name__)

@@ -54,8 +54,9 @@ class Invitations:
             return _only(cards.OUTSIDERS)
         except PersonUnknown:
             return _only("Slack does not answer just now, so no link was sent. Please try again in a minute.")
-        ui = self.connect_ui if self.connect_ui and await self.connect_ui.fits(who.slack) else None
         started = await self.linking.start(who.slack, profile, waiting=waiting, fresh=fresh)
+        # Looked up now, since from now on no earlier login can link this person.
+        ui = self.connect_ui if self.connect_ui and await self.connect_ui.fits(who.slack) else None
         until = moment(started.expires_at)
         after = " Once you are linked, I go on with what you asked." if waiting else ""
         if started.url is None:
