@@ -89,11 +89,11 @@ class Product:
             self._process.send_signal(number)
         return await asyncio.wait_for(self._process.wait(), 60)
 
-    async def command(self, *words: str) -> tuple[int, str]:
-        """Another command with the same environment; its exit code and what it printed."""
+    async def command(self, *words: str, **changed: str) -> tuple[int, str]:
+        """Another command with the same environment, or one `changed`; its exit code and what it printed."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot", *words,
-            env=self._environment, cwd=self._directory,
+            env=self._environment | changed, cwd=self._directory,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         said, _ = await asyncio.wait_for(process.communicate(), 60)

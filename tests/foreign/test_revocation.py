@@ -101,14 +101,28 @@ async def test_t32_a_logout_at_the_provider_reaches_every_replica(scene: Scene) 
 
 
 async def test_t32_the_operator_reaches_every_replica(scene: Scene) -> None:
-    """`countersign links revoke --sub` beside the replicas: within five seconds all of them refuse (guard:
-    `_end_with_links` in the sweep)."""
+    """`countersign links revoke --sub` beside the replicas: within five seconds all of them refuse, and Ada is told
+    (guard: `unlink` in `_revoke`)."""
     code, said = await scene.built.product.command("links", "revoke", "--sub", "person-ada")
     within = Deadline(PROMISED)
     assert code == 0, said
     await scene.ends_in_time(within)
+    await scene.ada[0].sees("has ended your link", after=scene.card["ts"])
     await scene.stays_over()
     assert await scene.reasons() == ["operator"]
+
+
+async def test_t32_replicas_see_the_end_of_a_link_by_themselves(scene: Scene, tmp_path: Path) -> None:
+    """The operator's command cannot read the actions file, so it tells nobody; the replicas find out within five
+    seconds (guard: `_end_with_links` in the sweep)."""
+    broken = tmp_path / "broken.toml"
+    broken.write_text("[[action]]\nname = 1", encoding="utf-8")
+    code, said = await scene.built.product.command("links", "revoke", "--sub", "person-ada", ACTIONS_FILE=str(broken))
+    within = Deadline(PROMISED)
+    assert code == 0, said
+    assert "Nobody will be told" in said
+    await scene.ends_in_time(within)
+    await scene.stays_over()
 
 
 async def test_t32_unlinking_at_one_replica_reaches_every_other(scene: Scene) -> None:
