@@ -64,7 +64,10 @@ class SandboxWorkspace:
         return await self.gestures.open_home(user, tab)
 
     def add_person(self, name: str, *, email: str | None = None, **more: Any) -> Person:
-        """Let somebody else in, e.g. `add_person("Mallory", team="T0OTHER")` from another workspace."""
+        """Let somebody else in; `more` are fields of Person: `guest="single"`, `confirmed=False`, `team="T0OTHER"` for
+        somebody of another workspace in the shared channels; beside it `stranger=False` to have them marked as Slack
+        does, or `stranger=True` for one in no channel.
+        """
         handle = name.lower()
         address = email or f"{handle}@example.com"
         person = Person(f"U0{name.upper()}", handle, name, address, **{"team": self.team.id, **more})

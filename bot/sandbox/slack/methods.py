@@ -65,6 +65,8 @@ def _conversations_open(call: Call) -> Answer:
         person = call.workspace.people.get(names[0])
         if person is None:
             raise SlackRefusal("user_not_found")
+        if person.stranger:
+            raise SlackRefusal("user_not_visible")
         if person.deleted:
             raise SlackRefusal("user_disabled")
         channel = call.workspace.channel(f"D{person.id[1:]}")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from .team import FIRST, GRID, NORTH, SECOND, TEAMS, Team
+
+Guest = Literal["multi", "single"]
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody with an account; `confirmed` says that Slack vouches for the e-mail address."""
+    """Somebody with an account; `confirmed` says that Slack vouches for the e-mail address.
+
+    `guest` is `multi` or `single`, by the channels that a guest may be in. `stranger` is the mark of users.info: at
+    Slack it is true for people of other workspaces who are in no channel that the app sees, and false for those in
+    its shared channels. None says nothing of channels and marks everybody of another workspace.
+    """
 
     id: str
     name: str
@@ -19,6 +26,8 @@ class Person:
     confirmed: bool = True
     team: str = FIRST.id
     deleted: bool = False
+    guest: Guest | None = None
+    stranger: bool | None = None
 
     def as_slack(self, team: Team, *, with_email: bool) -> dict[str, Any]:
         """The `user` object of users.info, as seen from a workspace; the address only under `users:read.email`."""
@@ -45,9 +54,9 @@ class Person:
             "is_admin": False,
             "is_owner": False,
             "is_primary_owner": False,
-            "is_restricted": False,
-            "is_ultra_restricted": False,
-            "is_stranger": not team.holds(self.team),
+            "is_restricted": self.guest is not None,
+            "is_ultra_restricted": self.guest == "single",
+            "is_stranger": not team.holds(self.team) if self.stranger is None else self.stranger,
             "is_bot": False,
             "is_app_user": False,
             "is_email_confirmed": self.confirmed,

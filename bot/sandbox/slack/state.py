@@ -60,9 +60,12 @@ class Workspace:
     # -- who and where
 
     def admit(self, person: Person) -> Person:
-        """Let somebody in: into both channels, with direct messages of their own (`U0ADA` → `D0ADA`)."""
+        """Let somebody in: into both channels, with direct messages of their own (`U0ADA` → `D0ADA`).
+
+        A guest of a single channel is in the first one, a stranger in none.
+        """
         self.people[person.id] = person
-        for channel in CHANNELS:
+        for channel in list(CHANNELS)[: 0 if person.stranger else 1 if person.guest == "single" else None]:
             self.channels[channel].members.add(person.id)
             self.channels[channel].shared |= not self.team.holds(person.team)
         dm = f"D{person.id[1:]}"
