@@ -26,6 +26,29 @@ from oauth.errors import StoreUnavailable
 from tests.conftest import HandClock
 from tests.unit.handlers.test_speaker import CLICK, COMMAND, HERE, MENTION
 
+OF_ADA = {"api_app_id": "A1", "team": {"id": "T1"}, "user": {"id": "U0ADA", "username": "ada", "team_id": "T1"}}
+VIEW = {"view": {"id": "V1", "type": "modal", "callback_id": "link.code", "state": {"values": {}}}}
+SPOKEN: dict[str, dict[str, Any]] = {
+    "command": COMMAND,
+    "block_actions": CLICK,
+    "view_submission": {"type": "view_submission", "trigger_id": "4.5.7", **OF_ADA, **VIEW},
+    "view_closed": {"type": "view_closed", "is_cleared": False, **OF_ADA, **VIEW},
+    "block_suggestion": {"type": "block_suggestion", "action_id": "choose", "block_id": "b", "value": "a", **OF_ADA},
+    "shortcut": {"type": "shortcut", "callback_id": "ask", "trigger_id": "4.5.8", "action_ts": "9.2", **OF_ADA},
+    "message_action": {"type": "message_action", "callback_id": "ask", "trigger_id": "4.5.9", **OF_ADA},
+    "app_mention": MENTION,
+    "message": {
+        **MENTION,
+        "event": {"type": "message", "channel_type": "im", "user": "U0ADA", "channel": "D1", "ts": "9.3"},
+    },
+    "app_home_opened": {**MENTION, "event": {"type": "app_home_opened", "user": "U0ADA", "tab": "home"}},
+}
+ENDING: dict[str, dict[str, Any]] = {
+    "user_change": {**MENTION, "event": {"type": "user_change", "user": {"id": "U0ADA", "deleted": True}}},
+    "tokens_revoked": {**MENTION, "event": {"type": "tokens_revoked", "tokens": {"bot": ["UBOT"]}}},
+    "app_uninstalled": {**MENTION, "event": {"type": "app_uninstalled"}},
+}
+
 
 class Trail:
     """Keeps the entries; `broken` as a database that is away."""
@@ -113,7 +136,12 @@ class House:
 
         bolt.command("/agent")(heard)
         bolt.action("approval.approve")(heard)
-        bolt.event("app_mention")(heard_event)
+        bolt.view("link.code")(heard)
+        bolt.view_closed("link.code")(heard)
+        bolt.options("choose")(heard)
+        bolt.shortcut("ask")(heard)
+        for kind in ("app_mention", "message", "app_home_opened"):
+            bolt.event(kind)(heard_event)
 
 
 @pytest.fixture
@@ -126,15 +154,16 @@ def house(clock: HandClock, deliveries: Deliveries) -> House:
     return House(clock, deliveries)
 
 
-@pytest.mark.parametrize("payload", [COMMAND, CLICK, MENTION])
-async def test_a_payload_of_ours_reaches_its_listener(house: House, payload: dict[str, Any]) -> None:
-    """Commands, clicks and events of the installed app are heard, with their speaker."""
-    answer = await house.admit(payload)
+@pytest.mark.parametrize("kind", SPOKEN)
+async def test_a_payload_of_ours_reaches_its_listener(house: House, kind: str) -> None:
+    """Commands, interactions and events of the installed app are heard, with their speaker."""
+    answer = await house.admit(SPOKEN[kind])
     assert answer.status == 200
     assert [who.slack.user for who in house.heard] == ["U0ADA"]
+    assert house.trail.entries == []
 
 
-@pytest.mark.parametrize("payload", [COMMAND, CLICK, MENTION])
+@pytest.mark.parametrize("kind", [*SPOKEN, *ENDING])
 @pytest.mark.parametrize(
     "foreign",
     [
@@ -142,14 +171,16 @@ async def test_a_payload_of_ours_reaches_its_listener(house: House, payload: dic
         {"team_id": "T9", "team": {"id": "T9"}},
         {"team_id": None, "team": None},
     ],
+    ids=["app", "workspace", "nowhere"],
 )
-async def test_t09_foreign_apps_and_workspaces(house: House, payload: dict[str, Any], foreign: dict[str, Any]) -> None:
-    """What comes from another app or workspace is answered with an empty 200 and one entry.
+async def test_t09_foreign_apps_and_workspaces(house: House, kind: str, foreign: dict[str, Any]) -> None:
+    """Whatever comes from another app or workspace is answered with an empty 200 and one entry, and nobody is told.
 
     Guards: `Installation.holds`, and the comparison of `app` in `Gate.admit`.
     """
-    answer = await house.admit({**payload, **foreign})
-    assert (answer.status, answer.body, house.heard) == (200, "", [])
+    answer = await house.admit({**(SPOKEN | ENDING)[kind], **foreign})
+    assert (answer.status, answer.body) == (200, "")
+    assert (house.heard, house.ended, house.left_at, house.told) == ([], [], [], [])
     assert house.trail.entries == [("action.refused", "denied", "foreign_origin")]
 
 
