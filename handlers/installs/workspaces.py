@@ -1,4 +1,4 @@
-"""Every workspace that the bot was installed in. What is known of one is read anew every two seconds at most."""
+"""Every workspace that the bot was installed in. Whether it is there is read anew every two seconds at most."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ManyWorkspaces:
         self._vault = vault
         self._clients = clients
         self._clock = clock
-        self._read: OrderedDict[tuple[str, ...], tuple[datetime, Installed | None]] = OrderedDict()
+        self._lately: OrderedDict[tuple[str, ...], tuple[datetime, Installed | None]] = OrderedDict()
 
     async def find(self, team: str | None, enterprise: str | None) -> Installation | None:
         """The installation that a payload of this origin is for; None where there is none."""
@@ -49,7 +49,8 @@ class ManyWorkspaces:
 
     async def client(self, slack: SlackUser) -> AsyncWebClient:
         """Slack's Web API with the bot's token for this person's workspace. Raises NotInstalled."""
-        found = await self._installed(slack.team, slack.enterprise)
+        # Read anew: after an installation in the place of another one the former token is dead at once.
+        found = await self._read(slack.team, slack.enterprise)
         if found is not None and found.expires_at is not None and found.expires_at <= self._clock() + _SOON:
             found = await self._rotation.renewed(found.key, _SOON)
         if found is None:
@@ -76,12 +77,16 @@ class ManyWorkspaces:
         """The workspace's own installation, else that of its organization."""
         keys = tuple(key for key in (team, enterprise) if key)
         now = self._clock()
-        read = self._read.get(keys)
+        read = self._lately.get(keys)
         if read is not None and now - read[0] < _FRESH:
             return read[1]
-        found = await self._store.find(list(keys)) if keys else None
-        self._read[keys] = now, found
-        self._read.move_to_end(keys)
-        if len(self._read) > _MOST:
-            self._read.popitem(last=False)
+        found = await self._read(team, enterprise)
+        self._lately[keys] = now, found
+        self._lately.move_to_end(keys)
+        if len(self._lately) > _MOST:
+            self._lately.popitem(last=False)
         return found
+
+    async def _read(self, team: str | None, enterprise: str | None) -> Installed | None:
+        keys = [key for key in (team, enterprise) if key]
+        return await self._store.find(keys) if keys else None

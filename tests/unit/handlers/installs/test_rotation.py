@@ -187,6 +187,18 @@ async def test_a_client_has_the_token_of_its_workspace(
     assert await here.name(ADA) == "Work"
 
 
+async def test_installed_anew_the_new_token_counts_at_once(
+    store: MongoInstallationStore, mongo_database: Database, api: SlackApi, vault: Vault, clock: HandClock
+) -> None:
+    """What was read a moment ago of the former installation is no token to call with (guard: `_read` in `client`)."""
+    await store.async_save(granted())
+    here = replica(mongo_database, vault, api, clock)
+    assert (await here.client(ADA)).token == granted().bot_token
+    await store.leave("T1", clock(), clock())
+    await store.async_save(granted(token="xoxb-newer"))
+    assert (await here.client(ADA)).token == "xoxb-newer"
+
+
 async def test_slack_is_asked_nothing_to_know_a_workspace(
     store: MongoInstallationStore, mongo_database: Database, api: SlackApi, vault: Vault, clock: HandClock
 ) -> None:
