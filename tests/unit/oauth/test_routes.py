@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import pytest
 
+from oauth.tickets import Stage
 from tests.fakes.browser import LOGIN, VISIT, Page, Site
 from tests.fakes.house import ADA, ADA_MAIL, BOB, EVE_MAIL
 from tests.fakes.provider import ISSUER, SCOPES
 
+EVIL = "<script>alert(1)</script>"
+
 
 async def test_t14_the_page_names_person_workspace_and_scopes(site: Site) -> None:
-    """Before any login it is said whose link it is and what it allows; the only way on is one form, by POST."""
-    page = Page(await (await site.browser().send("GET", f"/link/{await site.home.start()}")).text())
+    """Before any login it is said whose link it is and what it allows; the only way on is one form, by POST, and its
+    fields in a GET go nowhere (guards: names and method in link.html, `add_post` for `Pages.go_on`)."""
+    browser, path = site.browser(), f"/link/{await site.home.start()}"
+    page = Page(await (await browser.send("GET", path)).text())
     assert all(text in page.text for text in ("Ada", "Corp", *SCOPES))
     assert [form.get("method") for form in page.all("form")] == ["post"]
     assert not [link for link in page.all("a") if "oauth" in str(link.get("href"))]
+    assert (await browser.send("GET", path, params={"csrf": page.csrf})).status == 200
+    assert site.home.provider.authorized == []
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_t11_fetching_a_link_consumes_nothing(site: Site, method: str) -> None:
-    """Previews and scanners, twenty times over, leave every record as it was; then the person links."""
+    """Previews and scanners, twenty times over, leave every record as it was; then the person links (guard:
+    `Pages.show` only reads)."""
     secret = await site.home.start()
     before = site.home.store.dump()
     for _ in range(20):
@@ -61,28 +69,33 @@ async def test_looking_again_does_not_disturb_a_login_under_way(site: Site) -> N
     assert "You are linked" in await (await site.comes_back(browser, ADA_MAIL)).text()
 
 
-@pytest.mark.parametrize("state", ["expired", "superseded", "unlinked", "unknown", "used"])
+@pytest.mark.parametrize("state", ["expired", "superseded", "unlinked", "deactivated", "unknown", "used"])
 async def test_t15_a_link_that_is_over_shows_the_way_onward(site: Site, state: str) -> None:
-    """A page and not an error: what happened, and what to type in Slack."""
+    """A page and not an error: what happened, and what to type in Slack; also for who has its page open yet, and tries
+    to go on: one entry, no login (guards: `live` and the stage in `Linking.open_ticket`)."""
     home, browser = site.home, site.browser()
     secret = await home.start()
+    page = Page(await (await browser.send("GET", f"/link/{secret}")).text())
     match state:
         case "expired":
             home.clock.forward(minutes=10)
         case "superseded":
             await home.start()
-        case "unlinked":
-            await home.rooms.links.unlink(ADA, "unlink")
+        case "unlinked" | "deactivated":
+            await home.rooms.links.unlink(ADA, state)
         case "unknown":
-            secret = "unknown"
+            home.store.kept_tickets.clear()
         case "used":
             await home.rooms.linking.returned(**await home.sign_in(secret, ADA_MAIL))
-    for method in ("GET", "POST"):
-        answer = await browser.send(method, f"/link/{secret}")
-        assert answer.status in {410, 403}
+    logins = len(home.provider.authorized)
+    for method, form in (("POST", {"csrf": page.csrf}), ("GET", None)):
+        answer = await browser.send(method, f"/link/{secret}", data=form)
+        assert answer.status == 410
         assert "<li>" in await answer.text()
-        assert "<code>/agent link</code>" in await answer.text() or answer.status == 403
-    assert home.provider.exchanges == (1 if state == "used" else 0)
+        assert "<code>/agent link</code>" in await answer.text()
+    reason = "ticket_used" if state == "used" else "ticket_unknown"
+    assert [entry for entry in home.observer.entries() if entry[1] == "denied"] == [("link.refused", "denied", reason)]
+    assert len(home.provider.authorized) == logins
 
 
 # the way back
@@ -90,7 +103,8 @@ async def test_t15_a_link_that_is_over_shows_the_way_onward(site: Site, state: s
 
 @pytest.mark.parametrize("cookie", [None, "somebody else's", "planted"])
 async def test_t18_the_right_state_in_another_browser_is_refused(site: Site, cookie: str | None) -> None:
-    """The cookie's comparison refuses it: no token call, one entry, and the right browser can still finish."""
+    """No token call, one entry, and the right browser can still finish (guard: `compare_digest` of the browser in
+    `Linking._begun`)."""
     right, wrong = site.browser(), site.browser()
     if cookie == "somebody else's":
         await wrong.go_on(await site.home.start(BOB))
@@ -106,7 +120,8 @@ async def test_t18_the_right_state_in_another_browser_is_refused(site: Site, coo
 
 
 async def test_t19_an_answer_works_once(site: Site) -> None:
-    """Reloaded, with the cookie put back, it is refused in plain words, and the link stays."""
+    """Reloaded, with the cookie put back, it is refused in plain words, and the link stays (guards: the stage in
+    `Linking._begun`, the step in `Linking.returned`, and the login that is gone by then in `Logins.finish`)."""
     browser = site.browser()
     await browser.go_on(await site.home.start())
     kept = dict(browser.cookies)
@@ -127,7 +142,8 @@ async def test_t19_an_answer_works_once(site: Site) -> None:
     ],
 )  # fmt: skip
 async def test_t21_doubled_or_endless_parameters_stop_before_the_token_call(site: Site, query: str) -> None:
-    """RFC 6749 section 3.1: nothing may come twice. The login is not spent by it."""
+    """RFC 6749 section 3.1: nothing may come twice. The login is not spent by it (guard: `doubled` in
+    `Pages._answer`)."""
     browser = site.browser()
     await browser.go_on(await site.home.start())
     state = site.home.provider.authorized[-1]["state"]
@@ -138,19 +154,40 @@ async def test_t21_doubled_or_endless_parameters_stop_before_the_token_call(site
 
 
 async def test_t22_a_refusal_of_the_provider_is_a_page(site: Site) -> None:
-    """HTML in what it sent is inert, and the same link can be used again."""
+    """Of an error full of HTML the letters are shown, of its description nothing; the state is spent, one entry says
+    so, and the same link can be used again (guard: the cut in `LoginRefused`)."""
     browser, secret = site.browser(), await site.home.start()
     await browser.go_on(secret)
     state = site.home.provider.authorized[-1]["state"]
-    evil = "<script>alert(1)</script>"
     answer = await browser.send(
-        "GET", "/oauth/callback", params={"state": str(state), "error": evil, "error_description": evil}
+        "GET", "/oauth/callback", params={"state": str(state), "error": EVIL, "error_description": f"because {EVIL}"}
     )
     page = Page(await answer.text())
     assert answer.status == 403
     assert not page.all("script")
-    assert evil not in page.text
+    assert "login_refused: scriptalert1script<" in page.text
+    assert "because" not in page.text
+    assert site.home.store.kept_tickets[ADA.key].stage is Stage.RETURNED
+    assert site.home.observer.entries()[-1] == ("link.refused", "denied", "login_refused")
     await browser.go_on(secret)
+    assert (await site.comes_back(browser, ADA_MAIL)).status == 200
+
+
+async def test_t22_doubled_parameters_are_a_page_and_spend_nothing(site: Site) -> None:
+    """HTML in what comes twice is on no page, and the ticket waits on for the one answer (guard: `doubled` in
+    `Pages._answer`)."""
+    browser = site.browser()
+    await browser.go_on(await site.home.start())
+    before = site.home.store.dump()
+    state = str(site.home.provider.authorized[-1]["state"])
+    query = [("state", state), ("error", EVIL), ("error", EVIL), ("error_description", EVIL), (EVIL, EVIL)]
+    answer = await browser.send("GET", "/oauth/callback", params=query)
+    page = Page(await answer.text())
+    assert answer.status == 400
+    assert not page.all("script")
+    assert "alert(1)" not in page.text
+    assert site.home.store.kept_tickets[ADA.key].stage is Stage.STARTED
+    assert site.home.store.dump() == before
     assert (await site.comes_back(browser, ADA_MAIL)).status == 200
 
 
@@ -158,7 +195,8 @@ async def test_t22_a_refusal_of_the_provider_is_a_page(site: Site) -> None:
     "query", ["", "?code=c", "?state=", "?state=%ED%A0%80&code=c", "?state=%00&code=c", "?state=%FF"]
 )
 async def test_t19_a_callback_out_of_nowhere_is_refused(site: Site, query: str) -> None:
-    """Without a state, or with one that nobody began: one entry, no call."""
+    """Without a state, or with one that nobody began: one entry, no call (guards: the look for `state` in
+    `Pages._answer`, and for its ticket in `Linking._begun`)."""
     answer = await site.browser().send("GET", f"/oauth/callback{query}")
     assert answer.status == 400
     assert site.home.observer.entries() == [("link.refused", "denied", "state_unknown")]
@@ -173,20 +211,27 @@ async def test_t19_a_callback_out_of_nowhere_is_refused(site: Site, query: str) 
     ],
 )  # fmt: skip
 async def test_t23_no_header_or_parameter_moves_an_address(site: Site, headers: dict[str, str]) -> None:
-    """Where the browser is sent, and what the form is for, is fixed; `returnTo` means nothing."""
+    """Where the browser is sent, and what the form is for, is fixed, from the link to the way back; `returnTo` means
+    nothing (guard: `public_url` is all that `Site` takes an address from)."""
     browser, secret = site.browser(), await site.home.start()
-    shown = await browser.send("GET", f"/link/{secret}?returnTo=https://evil.example", headers=headers)
+    aside = dict.fromkeys(("returnTo", "redirect_uri", "url"), "https://evil.example")
+    shown = await browser.send("GET", f"/link/{secret}", params=aside, headers=headers)
     page = Page(await shown.text())
-    answer = await browser.send(
-        "POST", f"/link/{secret}?returnTo=https://evil.example", headers=headers, data={"csrf": page.csrf}
-    )
+    answer = await browser.send("POST", f"/link/{secret}", params=aside, headers=headers, data={"csrf": page.csrf})
     assert answer.status == 303
     assert answer.headers["Location"].startswith(f"{ISSUER}authorize?")
-    assert "evil" not in page.text + answer.headers["Location"] + str(answer.headers)
+    refused = await browser.send("GET", "/oauth/callback", params=aside, headers=headers)
+    onward = Page(await refused.text())
+    assert [link["href"] for link in onward.all("a")] == [f"/link/{secret}"]
+    back = await site.comes_back(browser, ADA_MAIL, headers, **aside)
+    assert back.status == 200
+    for said in (shown, answer, refused, back):
+        assert "evil" not in await said.text() + str(said.headers)
 
 
 async def test_t25_a_planted_cookie_is_rotated(site: Site) -> None:
-    """What was there before the login is not what the login is tied to."""
+    """What was there before the login is not what the login is tied to (guard: `new_secret` in `Pages.go_on`, and for
+    the visit in `Pages._link_page`)."""
     browser = site.browser()
     browser.cookies = {LOGIN: "planted", VISIT: "planted"}
     await browser.go_on(await site.home.start())
