@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
-from typing import Protocol
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import structlog
 
@@ -22,12 +22,13 @@ from oauth.errors import (
 from oauth.grants import Grant, Revoker
 from oauth.models import AccessToken, Clock, Link, LinkEvent, LinkObserver, LinkVersion, Principal, SlackUser, Subject
 from oauth.ports import LinkStore, Taken
-from oauth.tickets import Stage
+from oauth.tickets import Stage, Ticket
 from oauth.vault import Vault
 from oauth.verify import Logout
 
 log = structlog.get_logger(__name__)
 
+_T = TypeVar("_T")
 _AT_ONCE = 16
 Note = tuple[str, str]
 
@@ -121,8 +122,18 @@ class Links:
         return ended
 
     async def revoke_subject(self, sub: Subject, reason: str) -> int:
-        """End all links of one identity; returns how many there were."""
-        return sum([await self._end(link, reason) async for link in self._store.links(sub=sub)])
+        """End all links of one identity, and logins of it that are under way; how many links there were."""
+        links = [link async for link in self._store.links(sub=sub)]
+        logins = [ticket async for ticket in self._store.tickets(sub=sub)]
+        return await self._end_all(links, logins, reason)
+
+    async def _end_all(self, links: Iterable[Link], logins: Iterable[Ticket], reason: str) -> int:
+        """Side by side: a provider that hangs over one must not keep the others alive."""
+        ended, _ = await asyncio.gather(
+            together([self._end(link, reason) for link in links]),
+            together([self._revoker.end_ticket(ticket) for ticket in logins]),
+        )
+        return sum(ended)
 
     async def unlink_workspace(self, workspace: str, reason: str, *, team: str | None = None) -> int:
         """End all links, and logins under way, of a workspace that the bot has left; how many links there were.
@@ -130,18 +141,8 @@ class Links:
         `team` leaves the other workspaces of an organization alone. Several at a time: each may wait for the provider.
         """
         people = {link.principal.slack async for link in self._store.links(workspace=workspace)}
-        people |= {ticket.slack async for ticket in self._store.tickets(workspace)}
-        gate = asyncio.Semaphore(_AT_ONCE)
-
-        async def left(person: SlackUser) -> bool:
-            async with gate:
-                return await self.unlink(person, reason)
-
-        ended = await asyncio.gather(*(left(p) for p in people if team in {None, p.team}), return_exceptions=True)
-        for result in ended:
-            if isinstance(result, BaseException):  # the others have ended all the same
-                raise result
-        return sum(result is True for result in ended)
+        people |= {ticket.slack async for ticket in self._store.tickets(workspace=workspace)}
+        return sum(await together([self.unlink(person, reason) for person in people if team in {None, person.team}]))
 
     async def logged_out(self, logout: Logout) -> None:
         """The provider has logged somebody out; a logout token works once. Raises TokenInvalid.
@@ -151,11 +152,10 @@ class Links:
         if await self._store.logout_spent(logout.jti):
             raise TokenInvalid("jti")
         await self._observer.record(LinkEvent("logout.received", "ok", reason="backchannel"))
-        if logout.sub is not None:
-            await self.revoke_subject(logout.sub, "logout")
-        else:
-            async for link in self._store.links(sid=logout.sid):
-                await self._end(link, "logout")
+        whom = {"sub": logout.sub} if logout.sub is not None else {"sid": logout.sid}
+        links = [link async for link in self._store.links(**whom) if _meant(link.sid, logout)]
+        logins = [ticket async for ticket in self._store.tickets(**whom) if _meant(ticket.sid, logout)]
+        await self._end_all(links, logins, "logout")
         if not await self._store.spend_logout(logout.jti, logout.until):
             raise TokenInvalid("jti")
 
@@ -206,3 +206,26 @@ class Links:
             return self._vault.open(link.sealed_refresh, record=record, name="refresh").decode()
         except SealBroken:
             return None
+
+
+def _meant(sid: str | None, logout: Logout) -> bool:
+    """A logout token that names a session ends what came of that one, and what came of none that is known.
+
+    Without a session it ends all of its `sub` (OpenID Connect Back-Channel Logout section 2.7).
+    """
+    return logout.sid is None or sid == logout.sid or (sid is None and logout.sub is not None)
+
+
+async def together(ends: Sequence[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Several at a time, and each to its end; then the first failure is raised."""
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(end: Coroutine[Any, Any, _T]) -> _T:
+        async with gate:
+            return await end
+
+    done = await asyncio.gather(*map(one, ends), return_exceptions=True)
+    for result in done:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in done if not isinstance(result, BaseException)]

@@ -112,8 +112,10 @@ class LinkStore(Protocol):
     async def count_guess(self, slack: SlackUser, most: int, now: datetime) -> Ticket | None:
         """Take one of `most` guesses; the ticket with that guess counted, or None if none is left."""
 
-    def tickets(self, workspace: str) -> AsyncIterator[Ticket]:
-        """The tickets of a workspace that may still lead to a link."""
+    def tickets(
+        self, *, workspace: str | None = None, sub: Subject | None = None, sid: str | None = None
+    ) -> AsyncIterator[Ticket]:
+        """The tickets that may still lead to a link: of a workspace, or with a grant of an identity or a session."""
 
     def unasked(self, until: datetime) -> AsyncIterator[Ticket]:
         """Tickets that became a link, end by then, and still hold what was asked before."""

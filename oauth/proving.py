@@ -127,6 +127,8 @@ class Proving:
         waiting = {
             "stage": Stage.PROVING,
             "sealed_grant": self._seal(ticket, "grant", grant.to_bytes()),
+            "sub": grant.identity.sub,
+            "sid": grant.sid,
             "expires_at": self._clock() + tickets.LIFETIME,
         }
         mine = {"browser_hash": ticket.browser_hash}

@@ -61,8 +61,11 @@ async def _revoke(settings: Settings, person: SlackUser | None, sub: str | None)
         before = await _owed(rooms)
         found = [who async for who in rooms.links.principals(Subject(sub) if sub else None) if _meant(who, person)]
         ended = [who for who in found if await rooms.links.unlink(who.slack, "operator")]
+        # Logins that are under way end too.
         if not found and person is not None:
-            await rooms.links.unlink(person, "operator")  # a login that is under way
+            await rooms.links.unlink(person, "operator")
+        if sub is not None:
+            await rooms.links.revoke_subject(Subject(sub), "operator")
         owed = await _owed(rooms) - before
     for who in ended:
         typer.echo(f"{_plain(who.slack.key)}: no longer linked to {_plain(who.sub)}")

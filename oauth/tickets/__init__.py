@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from oauth.models import LinkVersion, SlackProfile, SlackUser
+from oauth.models import LinkVersion, SlackProfile, SlackUser, Subject
 
 LIFETIME = timedelta(minutes=10)
 GUESSES = 3
@@ -44,6 +44,7 @@ class Ticket:
 
     `otp_*` is of the login by a one-time code from the provider: `otp_start` names the newest code, and is None while
     no code is waited for; `guesses` are those at that code, or at ours once the login is done.
+    `sub` and `sid` are whose grant waits in it, and of which session at the provider.
     `former` are the hashes of the person's earlier links, so that whoever opens one of those can be helped.
     """
 
@@ -66,6 +67,8 @@ class Ticket:
     otp_sends: int = 0
     otp_sent_at: datetime | None = None
     former: tuple[str, ...] = field(default=(), repr=False)
+    sub: Subject | None = None
+    sid: str | None = None
 
     @property
     def record(self) -> str:

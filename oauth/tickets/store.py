@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from oauth import records
 from oauth.errors import StoreUnavailable
-from oauth.models import SlackUser
+from oauth.models import SlackUser, Subject
 from oauth.records import SCHEMA, Document
 from oauth.tickets import OPEN_STAGES, Stage, Ticket
 
@@ -48,6 +48,8 @@ class MongoTicketStore:
         await self._tickets.create_index([("former", 1)], name="by_former", sparse=True)
         await self._tickets.create_index([("state_hash", 1)], name="by_state", sparse=True)
         await self._tickets.create_index([("expires_at", 1)], name="by_end")
+        await self._tickets.create_index([("sub", 1)], name="by_subject", sparse=True)
+        await self._tickets.create_index([("sid", 1)], name="by_session", sparse=True)
 
     @told
     async def put_ticket(self, ticket: Ticket) -> bool:
@@ -121,9 +123,13 @@ class MongoTicketStore:
         )
         return records.ticket_of(found) if found else None
 
-    async def tickets(self, workspace: str) -> AsyncIterator[Ticket]:
-        """The tickets of a workspace that may still lead to a link."""
-        query = {"workspace": workspace, "stage": {"$in": sorted(OPEN_STAGES)}}
+    async def tickets(
+        self, *, workspace: str | None = None, sub: Subject | None = None, sid: str | None = None
+    ) -> AsyncIterator[Ticket]:
+        """The tickets that may still lead to a link: of a workspace, or with a grant of an identity or a session."""
+        wanted = {"workspace": workspace, "sub": sub, "sid": sid}
+        query: Document = {name: value for name, value in wanted.items() if value is not None}
+        query["stage"] = {"$in": sorted(OPEN_STAGES)}
         async for found in each(self._tickets, query):
             yield records.ticket_of(found)
 

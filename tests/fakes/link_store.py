@@ -211,9 +211,12 @@ class MemoryLinkStore:
         self.kept_tickets[slack.key] = replace(there, guesses=there.guesses + 1)
         return self.kept_tickets[slack.key]
 
-    async def tickets(self, workspace: str) -> AsyncIterator[Ticket]:
+    async def tickets(
+        self, *, workspace: str | None = None, sub: Subject | None = None, sid: str | None = None
+    ) -> AsyncIterator[Ticket]:
         for ticket in list(self.kept_tickets.values()):
-            if ticket.slack.workspace == workspace and ticket.stage in OPEN_STAGES:
+            wanted = ((workspace, ticket.slack.workspace), (sub, ticket.sub), (sid, ticket.sid))
+            if ticket.stage in OPEN_STAGES and all(want in {None, has} for want, has in wanted):
                 yield ticket
 
     async def unasked(self, until: datetime) -> AsyncIterator[Ticket]:

@@ -80,6 +80,7 @@ class FakeProvider:
     away: bool = False
     away_for_keys: bool = False
     more_scopes: tuple[str, ...] = ()
+    revoking: Callable[[], Awaitable[object]] | None = None
     hold: Callable[[], Awaitable[object]] | None = None
     spoil_access: dict[str, Any] = field(default_factory=dict)
     spoil_id: dict[str, Any] = field(default_factory=dict)
@@ -186,8 +187,8 @@ class FakeProvider:
             await hold()
 
     async def revoke(self, refresh_token: str) -> None:
-        """End the grant."""
-        await asyncio.sleep(0)
+        """End the grant; `revoking` is waited for first."""
+        await (self.revoking() if self.revoking else asyncio.sleep(0))
         if self.away:
             raise ProviderUnavailable
         self.revoked.append(refresh_token)

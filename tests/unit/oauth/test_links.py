@@ -7,7 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from oauth.errors import CodeExpired, GrantShared, LinkedElsewhere, NotLinked, StoreUnavailable, TokenInvalid
+from oauth.errors import (
+    CodeExpired,
+    GrantShared,
+    LinkedElsewhere,
+    NoCodePending,
+    NotLinked,
+    StoreUnavailable,
+    TokenInvalid,
+)
 from oauth.models import SlackUser, Subject
 from oauth.verify import Logout
 from tests.fakes.house import ADA, ADA_ELSEWHERE, ADA_MAIL, BOB, BOB_MAIL, EVE_MAIL, House
@@ -179,13 +187,65 @@ def logout(home: House, jti: str = "jti-1", **whom: str) -> Logout:
 
 
 async def test_t32_a_logout_ends_the_links_of_its_person(home: House) -> None:
-    """By `sub`, with the refresh token that the provider would have left alive; and nobody else's."""
+    """By `sub`, with the refresh token that the provider would have left alive; and nobody else's (guard: `_end_all`
+    in `Links.logged_out`)."""
     await home.link(ADA)
     await home.link(BOB)
-    await home.rooms.links.logged_out(logout(home, sub=f"auth0|{ADA_MAIL}", sid="another session"))
+    await home.rooms.links.logged_out(logout(home, sub=f"auth0|{ADA_MAIL}"))
     assert [p.slack async for p in home.rooms.links.principals()] == [BOB]
     assert [g.person["email"] for g in home.provider.living] == [BOB_MAIL]
     assert ("logout.received", "ok", "backchannel") in home.observer.entries()
+
+
+@pytest.mark.parametrize("sub", [None, f"auth0|{ADA_MAIL}"])
+async def test_t32_a_logout_of_another_session_ends_nothing(home: House, sub: str | None) -> None:
+    """Signed out in another browser: what came of this one's login goes on (guard: `_meant`)."""
+    await home.link()
+    await home.rooms.links.logged_out(logout(home, sid="another session", **({"sub": sub} if sub else {})))
+    assert await home.rooms.links.principal(ADA) is not None
+
+
+async def test_t32_a_link_of_no_known_session_ends_with_any(home: House) -> None:
+    """Where the login named no session, a logout of its person ends it (guard: the last case of `_meant`)."""
+    home.provider.spoil_id = {"sid": None}
+    await home.link()
+    await home.rooms.links.logged_out(logout(home, sub=f"auth0|{ADA_MAIL}", sid="any session"))
+    assert await home.rooms.links.principal(ADA) is None
+
+
+@pytest.mark.parametrize("whom", [{"sub": f"auth0|{EVE_MAIL}"}, {"sid": "session-1"}])
+async def test_t32_a_logout_ends_a_login_that_waits_for_its_code(home: House, whom: dict[str, str]) -> None:
+    """Signed in, signed out, and then the code: nobody is linked, and the grant has ended (guard: `tickets` in
+    `Links.logged_out`)."""
+    returned = await home.return_as(ADA, EVE_MAIL)
+    await home.rooms.links.logged_out(logout(home, **whom))
+    with pytest.raises(CodeExpired):
+        await home.rooms.linking.enter_code(ADA, str(returned.code))
+    assert home.provider.living == []
+
+
+async def test_an_operator_ends_logins_under_way(home: House) -> None:
+    """`--sub` reaches what waits for a code as well (guard: `tickets` in `Links.revoke_subject`)."""
+    returned = await home.return_as(ADA, EVE_MAIL)
+    assert await home.rooms.links.revoke_subject(Subject(f"auth0|{EVE_MAIL}"), "operator") == 0
+    with pytest.raises(CodeExpired):
+        await home.rooms.linking.enter_code(ADA, str(returned.code))
+    assert home.provider.living == []
+
+
+async def test_a_provider_that_hangs_over_one_link_keeps_no_other_alive(home: House) -> None:
+    """All links of an identity end before the first revocation is answered (guard: `together`)."""
+    await home.link(ADA)
+    await home.link(ADA_ELSEWHERE)
+    answered = asyncio.Event()
+    home.provider.revoking = answered.wait
+    ending = asyncio.create_task(home.rooms.links.revoke_subject(Subject(f"auth0|{ADA_MAIL}"), "operator"))
+    while [p async for p in home.rooms.links.principals()]:  # noqa: ASYNC110 - ends when both have gone
+        await asyncio.sleep(0)
+    assert len(home.provider.living) == 2
+    answered.set()
+    assert await ending == 2
+    assert home.provider.living == []
 
 
 async def test_t32_a_logout_may_name_the_session_alone(home: House) -> None:
