@@ -46,7 +46,7 @@ async def test_no_entry_no_link(home: House) -> None:
 
 
 async def test_t11_looking_at_a_link_changes_nothing(home: House) -> None:
-    """Previews and scanners may fetch it any number of times: `open_ticket` only reads."""
+    """Previews and scanners may fetch it any number of times (guard: `Linking.open_ticket` only reads)."""
     secret = await home.start()
     before = home.store.dump()
     for _ in range(20):
@@ -56,7 +56,8 @@ async def test_t11_looking_at_a_link_changes_nothing(home: House) -> None:
 
 
 async def test_t16_the_database_knows_no_secret_of_a_login(home: House) -> None:
-    """Ticket, browser, state, nonce, verifier, code, and tokens: hashed or sealed at every stage."""
+    """Ticket, browser, state, nonce, verifier, code, and tokens: hashed or sealed at every stage (guards: `hashed` in
+    tickets, `Vault.seal`)."""
     secret = await home.start()
     answer = await home.sign_in(secret, EVE_MAIL)
     nonce, verifier = home.opened(ADA, "login")
@@ -70,7 +71,8 @@ async def test_t16_the_database_knows_no_secret_of_a_login(home: House) -> None:
 
 @pytest.mark.parametrize("end", ["expired", "superseded", "unlinked", "void", "unknown"])
 async def test_t15_a_link_that_is_over_leads_nowhere(home: House, end: str) -> None:
-    """`open_ticket` refuses it before a login begins, and the callback of one that had begun is refused too."""
+    """It is refused before a login begins, and the callback of one that had begun is refused too (guards: `live` in
+    `Linking.open_ticket` and in `Linking._begun`)."""
     secret = await home.start()
     answer = await home.sign_in(secret, ADA_MAIL)
     match end:

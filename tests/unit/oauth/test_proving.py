@@ -46,7 +46,8 @@ async def test_another_address_needs_the_code(home: House) -> None:
 
 
 async def test_t12_a_forwarded_link_gives_the_sender_nothing(home: House) -> None:
-    """Bob signs in through Ada's link: the code is in Bob's browser alone, and he is not linked by it either."""
+    """Bob signs in through Ada's link: the code is in Bob's browser alone, and he is not linked by it either (guard:
+    `email_problem` in `Proving._settle`)."""
     returned = await home.return_as(ADA, BOB_MAIL)
     assert await home.rooms.links.principal(ADA) is None
     assert await home.rooms.links.principal(BOB) is None
@@ -57,7 +58,8 @@ async def test_t12_a_forwarded_link_gives_the_sender_nothing(home: House) -> Non
 
 
 async def test_t13_a_stranger_in_my_link_is_shown_and_not_linked(home: House) -> None:
-    """Mallory signs in through Ada's link: Ada can see whose account waits, and nothing is linked without her."""
+    """Mallory signs in through Ada's link: Ada can see whose account waits, and nothing is linked without her (guards:
+    `email_problem` in `Proving._settle`, `Proving.pending`)."""
     await home.return_as(ADA, MALLORY_MAIL)
     waiting = await home.rooms.linking.pending(ADA)
     assert waiting is not None
@@ -134,7 +136,8 @@ def test_an_address_is_itself_in_any_case(email: str) -> None:
 
 
 async def test_t58_the_fourth_guess_is_refused_even_if_it_is_right(home: House) -> None:
-    """The count is in the database; three wrong ones end the login and its grant, at whichever replica."""
+    """Three wrong ones end the login and its grant, at whichever replica (guards: `GUESSES` in `Proving.by_code`, and
+    the end of the ticket there)."""
     returned = await home.return_as(ADA, EVE_MAIL)
     assert [await guess(home.replica(), "0000-0000") for _ in range(3)] == [2, 1, 0]
     with pytest.raises(CodeExpired):
@@ -144,7 +147,8 @@ async def test_t58_the_fourth_guess_is_refused_even_if_it_is_right(home: House) 
 
 
 async def test_t58_guesses_at_once_are_no_more_than_three(home: House) -> None:
-    """Fifty guesses in parallel, the right one last: at most three are looked at."""
+    """Fifty guesses in parallel, the right one last: at most three are looked at (guard: `count_guess` with
+    `GUESSES` in `Proving.by_code`)."""
     returned = await home.return_as(ADA, EVE_MAIL)
     codes = ["0000-0000"] * 49 + [str(returned.code)]
     outcomes = await asyncio.gather(*(home.rooms.linking.enter_code(ADA, c) for c in codes), return_exceptions=True)
@@ -154,7 +158,7 @@ async def test_t58_guesses_at_once_are_no_more_than_three(home: House) -> None:
 
 
 async def test_t58_an_expired_or_older_code_is_refused(home: House) -> None:
-    """Ten minutes, and only the code of the last login."""
+    """Ten minutes, and only the code of the last login (guards: `now` in `count_guess`, `same_code`)."""
     secret = await home.start()
     first = await home.rooms.linking.returned(**await home.sign_in(secret, EVE_MAIL))
     second = await home.rooms.linking.returned(**await home.sign_in(secret, EVE_MAIL))
@@ -230,7 +234,8 @@ async def test_t34_the_grant_of_somebody_else_does_not_open(home: House) -> None
 
 
 async def test_t17_an_account_that_is_somebody_elses_is_refused_and_both_are_told(home: House) -> None:
-    """The first link stays alive, the entry names the reason, the event names the other person."""
+    """The first link stays alive, the entry names the reason, the event names the other person (guards: `holder` in
+    `Links.make`, and `Taken` of `add_link` again)."""
     first = await home.link(ADA)
     returned = await home.return_as(BOB, ADA_MAIL)
     with pytest.raises(IdentityTaken):
@@ -244,7 +249,7 @@ async def test_t17_an_account_that_is_somebody_elses_is_refused_and_both_are_tol
 
 
 async def test_t17_two_who_take_one_account_at_once(home: House) -> None:
-    """The unique index lets one of them through, however they race."""
+    """One of them gets through, however they race (guard: `Taken` of `add_link`, as the unique index has it)."""
     ada = await home.return_as(ADA, EVE_MAIL)
     bob = await home.return_as(BOB, EVE_MAIL)
     outcomes = await asyncio.gather(
@@ -257,7 +262,7 @@ async def test_t17_two_who_take_one_account_at_once(home: House) -> None:
 
 
 async def test_t59_one_account_in_two_workspaces(home: House) -> None:
-    """Each workspace has a link of its own for the same identity."""
+    """Each workspace has a link of its own for the same identity (guard: the workspace that `Links.make` asks for)."""
     here, there = await home.link(ADA), await home.link(ADA_ELSEWHERE)
     assert here.identity == there.identity
     assert here.version != there.version

@@ -22,7 +22,8 @@ from tests.fakes.provider import ISSUER
 
 
 async def test_t10_one_of_a_hundred_redemptions_wins(home: House) -> None:
-    """The same answer at three replicas, a hundred times at once: the spending of the state lets one through."""
+    """The same answer at three replicas, a hundred times at once: one is let through (guard: the step that spends the
+    state in `Linking.returned`)."""
     answer = await home.sign_in(await home.start(), ADA_MAIL)
     homes = [home, home.replica(), home.replica()]
     outcomes = await asyncio.gather(*(outcome(homes[n % 3], answer) for n in range(100)))
@@ -33,7 +34,8 @@ async def test_t10_one_of_a_hundred_redemptions_wins(home: House) -> None:
 
 @pytest.mark.parametrize("browser", [None, "", "browser-2", "\ud800"])
 async def test_t18_an_answer_in_another_browser_is_refused(home: House, browser: str | None) -> None:
-    """The comparison with the cookie's hash refuses it before any call, and leaves the login to the right browser."""
+    """Refused before any call, and the login is left to the right browser (guard: `compare_digest` of the browser in
+    `Linking._begun`)."""
     answer = await home.sign_in(await home.start(), ADA_MAIL)
     assert await outcome(home, answer | {"browser": browser}) is WrongBrowser
     assert home.provider.exchanges == 0
@@ -42,7 +44,8 @@ async def test_t18_an_answer_in_another_browser_is_refused(home: House, browser:
 
 
 async def test_t19_a_state_works_once_and_for_its_own_login(home: House) -> None:
-    """Replayed it is spent; swapped with somebody else's it meets the wrong browser; invented it is unknown."""
+    """Replayed it is spent; swapped with somebody else's it meets the wrong browser; invented it is unknown (guards: in
+    `Linking._begun` the ticket of the state, its stage and its browser; the step in `Linking.returned` again)."""
     ada = await home.sign_in(await home.start(ADA), ADA_MAIL, browser="of-ada")
     bob = await home.sign_in(await home.start(BOB), BOB_MAIL, browser="of-bob")
     assert await outcome(home, ada | {"state": bob["state"]}) is WrongBrowser
@@ -55,7 +58,8 @@ async def test_t19_a_state_works_once_and_for_its_own_login(home: House) -> None
 
 
 async def test_t20_a_code_of_another_login_is_refused(home: House) -> None:
-    """PKCE: the provider does not give tokens for a code to who lacks its verifier."""
+    """PKCE: the provider does not give tokens for a code to who lacks its verifier (guard: a verifier of its own for
+    each login in `Logins.begin`)."""
     ada = await home.sign_in(await home.start(ADA), ADA_MAIL)
     bob = await home.sign_in(await home.start(BOB), BOB_MAIL)
     assert await outcome(home, ada | {"code": bob["code"]}) is LoginRefused
@@ -63,7 +67,8 @@ async def test_t20_a_code_of_another_login_is_refused(home: House) -> None:
 
 
 async def test_t20_tokens_of_another_login_are_refused(home: House) -> None:
-    """Even from a provider that forgot PKCE: the nonce of the ID token is not this login's, and its grant ends."""
+    """Even from a provider that forgot PKCE: the nonce of the ID token is not this login's, and its grant ends (guards:
+    `one_time` in verify.py, `discard` in `Logins.accepted`)."""
     answer = await home.sign_in(await home.start(), ADA_MAIL)
     home.provider.spoil_id = {"nonce": "of another login"}
     assert await outcome(home, answer) is TokenInvalid
@@ -74,7 +79,8 @@ async def test_t20_tokens_of_another_login_are_refused(home: House) -> None:
 async def test_t21_a_wrong_or_missing_issuer_stops_before_the_token_call(
     home: House, announced: bool, iss: str | None
 ) -> None:
-    """RFC 9207: `iss` is compared to the letter wherever it is sent, and missed where it was announced."""
+    """RFC 9207: `iss` is compared to the letter wherever it is sent, and missed where it was announced (guard: the
+    comparison in `code_of`)."""
     home.provider.announces_iss = announced
     answer = await home.sign_in(await home.start(), ADA_MAIL)
     assert await outcome(home, answer | {"iss": iss}) is TokenInvalid
@@ -82,14 +88,17 @@ async def test_t21_a_wrong_or_missing_issuer_stops_before_the_token_call(
 
 
 async def test_t21_the_right_issuer_goes_on(home: House) -> None:
-    """Announced and sent, or neither."""
-    home.provider.announces_iss = True
-    answer = await home.sign_in(await home.start(), ADA_MAIL)
-    assert await outcome(home, answer | {"iss": ISSUER}) is None
+    """Announced and sent, or sent although nobody announced it (guard: the comparison in `code_of`, which must not
+    refuse all)."""
+    for announced in (True, False):
+        home.provider.announces_iss = announced
+        answer = await home.sign_in(await home.start(), ADA_MAIL)
+        assert await outcome(home, answer | {"iss": ISSUER}) is None
 
 
 async def test_t22_a_refused_login_can_be_begun_anew(home: House) -> None:
-    """`error` spends the state and not the link; the error's name is cut to safe letters."""
+    """`error` spends the state and not the link; the error's name is cut to safe letters (guards: the step in
+    `Linking.returned`, the cut in `LoginRefused`)."""
     secret = await home.start()
     answer = await home.sign_in(secret, ADA_MAIL)
     with pytest.raises(LoginRefused) as refused:
@@ -101,13 +110,16 @@ async def test_t22_a_refused_login_can_be_begun_anew(home: House) -> None:
 
 
 async def test_t22_an_answer_with_nothing_in_it_is_refused(home: House) -> None:
-    """Neither code nor error."""
-    answer = await home.sign_in(await home.start(), ADA_MAIL)
-    assert await outcome(home, answer | {"code": None}) is LoginRefused
+    """Neither code nor error, or an error beside a code: no call (guard: the look at both in `code_of`)."""
+    for odd in ({"code": None}, {"error": "access_denied"}):
+        answer = await home.sign_in(await home.start(), ADA_MAIL)
+        assert await outcome(home, answer | odd) is LoginRefused
+    assert home.provider.exchanges == 0
 
 
 async def test_t24_each_login_has_secrets_of_its_own(home: House) -> None:
-    """State, nonce and challenge are fresh with each beginning, also of the same link."""
+    """State, nonce and challenge are fresh with each beginning, also of the same link (guard: `new_secret` in
+    `Logins.begin`)."""
     secret = await home.start()
     for browser in ("browser-1", "browser-2", "browser-3"):
         await home.rooms.linking.go_on(secret, browser)
