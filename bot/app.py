@@ -52,7 +52,7 @@ from oauth import IdentityError, IdentityRooms, utc_now
 
 log = structlog.get_logger(__name__)
 
-_SWEEP, _REVOKE, _CHECKPOINT, _LEARN = 3.0, 30.0, 30.0, 5.0
+_SWEEP, _REVOKE, _CHECKPOINT, _LEARN = 2.0, 30.0, 30.0, 5.0
 
 
 class _Indexed(Protocol):
@@ -96,6 +96,7 @@ class Bot:
         if self.reports is not None:
             self.tasks.every(_LEARN, self.reports.see_to, "connections")
         self.tasks.every(_SWEEP, self.runner.sweep, "approvals")
+        self.tasks.every(_SWEEP, self.runner.end_with_links, "ended links")
         self.tasks.every(_REVOKE, self.identity.sweep, "revocations")
         self.tasks.every(_CHECKPOINT, self.checkpoints.sign, "checkpoints")
 

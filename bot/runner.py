@@ -120,6 +120,10 @@ class Runner:
         """Pick up what a dead replica left, and say what is unsaid. For the periodic round of every replica."""
         await self._sweep()
 
+    async def end_with_links(self) -> None:
+        """Cancel what was asked for under links that have ended: a round of its own, that waits for no Slack."""
+        await self._sweep.end_with_links()
+
     async def close(self, seconds: float = 25.0) -> None:
         """Wait for what is being executed and said."""
         if self._running:

@@ -35,7 +35,7 @@ class Sweep:
 
     async def __call__(self) -> None:
         """See to each request, a few side by side. What fails for one is logged and keeps no other waiting."""
-        await self._end_with_links()
+        await self.end_with_links()
         gate = asyncio.Semaphore(_AT_ONCE)
         steps: set[asyncio.Task[None]] = set()
         try:
@@ -48,14 +48,17 @@ class Sweep:
             if steps:
                 await asyncio.wait(steps)
 
-    async def _end_with_links(self) -> None:
-        """Cancel what was asked for under links that have ended, however they ended and whoever ended them."""
+    async def end_with_links(self) -> None:
+        """Cancel what was asked for under links that have ended, however they ended and whoever ended them.
+
+        A round of its own, without a word to Slack: what that is about to take may keep no request open.
+        """
         try:
             in_use = await self.store.links_in_use()
             live = await self.people.versions({slack for slack, _ in in_use}) if in_use else {}
             for slack, version in in_use:
                 if live.get(slack.key) != version:
-                    await self.approvals.cancel_of(slack, version, "unlinked")
+                    await self.approvals.cancel_of(slack, version, "unlinked", aloud=False)
         except Exception as error:
             log.error("step_failed", kind=type(error).__name__)
 

@@ -5,6 +5,7 @@ What Slack shows follows from what is stored; `bot.approvals.outbox` sees to it.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 from collections.abc import Mapping
@@ -120,19 +121,23 @@ class ApprovalService:
             raise late
         return await self._recorded(decided, voter)
 
-    async def cancel(self, approval: Approval, source: State, reason: str) -> Approval | None:
-        """End a request that may not go on; None if it is not in `source`, or executes already."""
+    async def cancel(self, approval: Approval, source: State, reason: str, *, aloud: bool = True) -> Approval | None:
+        """End a request that may not go on; None if it is not in `source`, or executes already.
+
+        Where it is not done `aloud`, the round shows it.
+        """
         if source not in OPEN:
             return None
-        return await self._end(approval, source, State.CANCELLED, reason)
+        return await self._end(approval, source, State.CANCELLED, reason, aloud=aloud)
 
-    async def cancel_of(self, slack: SlackUser, version: str, reason: str) -> None:
+    async def cancel_of(self, slack: SlackUser, version: str, reason: str, *, aloud: bool = True) -> None:
         """End all that a person has open under a link that has ended, also what is approved in the very moment.
 
-        What they ask for under a newer link goes on.
+        What they ask for under a newer link goes on. Side by side: a Slack that hangs over one card keeps no other
+        request open.
         """
         while found := [one for one in await self._store.open_of(slack) if one.link_version == version]:
-            ended = [await self._cancel_either(approval, reason) for approval in found]
+            ended = await asyncio.gather(*(self._cancel_either(approval, reason, aloud) for approval in found))
             if not any(ended):
                 return
 
@@ -168,7 +173,14 @@ class ApprovalService:
         await self._outbox.close()
 
     async def _end(
-        self, approval: Approval, source: State, target: State, reason: str, result: str | None = None
+        self,
+        approval: Approval,
+        source: State,
+        target: State,
+        reason: str,
+        result: str | None = None,
+        *,
+        aloud: bool = True,
     ) -> Approval | None:
         now = self._clock()
         moved = await self._store.move(
@@ -185,13 +197,14 @@ class ApprovalService:
             return None
         # To stop something may not depend on the trail: the entry is owed, and the round writes it.
         recorded = await self._recorded(moved, None)
-        await self.speak(recorded)
+        if aloud:
+            await self.speak(recorded)
         return recorded
 
-    async def _cancel_either(self, approval: Approval, reason: str) -> Approval | None:
-        ended = await self.cancel(approval, approval.state, reason)
+    async def _cancel_either(self, approval: Approval, reason: str, aloud: bool) -> Approval | None:
+        ended = await self.cancel(approval, approval.state, reason, aloud=aloud)
         if ended is None and approval.state is State.PENDING:
-            ended = await self.cancel(approval, State.APPROVED, reason)
+            ended = await self.cancel(approval, State.APPROVED, reason, aloud=aloud)
         return ended
 
     async def _recorded(self, approval: Approval, voter: Principal | None) -> Approval:

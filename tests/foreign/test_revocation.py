@@ -114,7 +114,7 @@ async def test_t32_the_operator_reaches_every_replica(scene: Scene) -> None:
 
 async def test_t32_replicas_see_the_end_of_a_link_by_themselves(scene: Scene, tmp_path: Path) -> None:
     """The operator's command cannot read the actions file, so it tells nobody; the replicas find out within five
-    seconds (guard: `_end_with_links` in the sweep)."""
+    seconds (guard: `end_with_links` in the sweep)."""
     broken = tmp_path / "broken.toml"
     broken.write_text("[[action]]\nname = 1", encoding="utf-8")
     code, said = await scene.built.product.command("links", "revoke", "--sub", "person-ada", ACTIONS_FILE=str(broken))

@@ -336,7 +336,7 @@ async def test_an_old_verdict_within_its_time_still_runs(world: World) -> None:
 async def test_t49_what_was_asked_under_an_ended_link_is_cancelled(world: World) -> None:
     """Whoever ended the link, an operator's command or a replica that died of it: the round cancels what was open.
 
-    Guard: `_end_with_links`. What is asked under the newer link goes on.
+    Guard: `end_with_links`. What is asked under the newer link goes on.
     """
     old = await world.asked()
     newer = replace(world.ada, version=LinkVersion("v-newer"))

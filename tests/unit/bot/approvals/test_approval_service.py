@@ -262,6 +262,22 @@ async def test_a_long_outage_does_not_carry_out_what_was_agreed_before_it(world:
     assert world.cards.told[-1].reason == "too_late"
 
 
+async def test_t61_a_slack_that_hangs_keeps_no_request_open(world: World) -> None:
+    """Five are cancelled while the first card is still being changed (guard: `gather` in `cancel_of`)."""
+    asked = [await world.asked() for _ in range(5)]
+    world.cards.hangs = asyncio.Event()
+    world.cards.begun.clear()
+    ending = asyncio.create_task(world.here.approvals.cancel_of(world.ada.slack, world.ada.version, "unlinked"))
+    await world.cards.begun.wait()
+    async with asyncio.timeout(5):
+        while await world.here.approvals.open_of(world.ada.slack):  # noqa: ASYNC110 - nobody announces it
+            await asyncio.sleep(0)
+    assert not ending.done()
+    world.cards.hangs.set()
+    await ending
+    assert {world.at_rest(one).state for one in asked} == {State.CANCELLED}
+
+
 async def test_more_than_a_hundred_are_cancelled(world: World) -> None:
     """`open_of` gives a hundred at a time; unlinking ends all of them."""
     for _ in range(103):
