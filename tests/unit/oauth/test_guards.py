@@ -21,7 +21,8 @@ from tests.fakes.house import ADA, ADA_MAIL, BOB, EVE_MAIL, PUBLIC_URL, House
 async def test_t57_a_form_that_is_not_ours_is_refused(
     site: Site, headers: dict[str, str], form: dict[str, str] | None
 ) -> None:
-    """Without the token, with another one, from another origin or without the cookie: 403, an entry, no login."""
+    """Without the token, with another one, from another origin or without the cookie: 403, an entry, no login (guards:
+    `Origin`, `Sec-Fetch-Site`, the visit's cookie and `compare_digest` of the token in `Site.own_form`)."""
     browser, secret = site.browser(), await site.home.start()
     page = Page(await (await browser.send("GET", f"/link/{secret}")).text())
     data = {"csrf": page.csrf} if form is None else form
@@ -34,14 +35,15 @@ async def test_t57_a_form_that_is_not_ours_is_refused(
 
 @pytest.mark.parametrize("origin", [PUBLIC_URL, "null", None])
 async def test_t57_our_own_form_goes_through(site: Site, origin: str | None) -> None:
-    """Browsers send our origin, none, or under `no-referrer` the word null."""
+    """Browsers send our origin, none, or under `no-referrer` the word null (guard: the list in `Site.own_form`, which
+    must hold all three)."""
     headers = {"Origin": origin} if origin else {}
     answer = await site.browser().go_on(await site.home.start(), headers=headers | {"Sec-Fetch-Site": "same-origin"})
     assert answer.status == 303
 
 
 async def test_t57_a_token_is_good_for_its_own_link(site: Site) -> None:
-    """The token of one link does not open another in the same browser."""
+    """The token of one link does not open another in the same browser (guard: `about` in `csrf`)."""
     browser = site.browser()
     ada, bob = await site.home.start(ADA), await site.home.start(BOB)
     page = Page(await (await browser.send("GET", f"/link/{ada}")).text())
@@ -76,18 +78,21 @@ async def test_of_several_posts_the_last_browser_owns_the_link(site: Site) -> No
 
 
 async def test_t55_every_page_is_guarded(site: Site) -> None:
-    """Link, redirect, code, linked, refused and logout: the same headers on each."""
+    """Link, redirect, code, linked, refused, sent anew and logout: the same headers on each (guard: `Site.guarded`)."""
     browser, secret = site.browser(), await site.home.start()
     answers = [await browser.send("GET", f"/link/{secret}"), await browser.go_on(secret)]
     answers.append(await site.comes_back(browser, EVE_MAIL))
-    answers += [await browser.send("GET", path) for path in ("/link/unknown", "/oauth/callback")]
+    answers.append(await browser.go_on(secret))
+    answers.append(await site.comes_back(browser, ADA_MAIL))
+    answers += [await browser.send("GET", path) for path in ("/link/unknown", "/link", "/oauth/callback")]
+    over = Page(await answers[-2].text())
+    answers.append(await browser.send("POST", f"/link/{secret}/again", data={"csrf": over.csrf}))
     answers.append(await browser.send("POST", "/oauth/backchannel-logout"))
+    assert [answer.status for answer in answers] == [200, 303, 200, 303, 200, 410, 410, 400, 200, 400]
     for answer in answers:
-        policy = answer.headers["Content-Security-Policy"]
-        assert "default-src 'none'" in policy
-        assert "frame-ancestors 'none'" in policy
-        assert "base-uri 'none'" in policy
-        assert "unsafe" not in policy
+        policy = dict(part.split(maxsplit=1) for part in answer.headers["Content-Security-Policy"].split("; "))
+        assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == policy["img-src"] == "'self'"
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert answer.headers["Cache-Control"] == "no-store"
@@ -95,7 +100,8 @@ async def test_t55_every_page_is_guarded(site: Site) -> None:
 
 
 async def test_t55_the_pages_need_nothing_inline(site: Site) -> None:
-    """No inline script, no style attribute, nothing from elsewhere: what the policy forbids is not there."""
+    """No inline script, no style attribute, nothing from elsewhere: what the policy forbids is not there (guard: the
+    templates, whose script and style are files)."""
     browser, secret = site.browser(), await site.home.start()
     texts = [await (await browser.send("GET", f"/link/{secret}")).text()]
     await browser.go_on(secret)
@@ -153,7 +159,8 @@ async def test_on_plain_http_cookies_are_plain(home: House) -> None:
 
 
 async def test_t56_names_and_addresses_are_inert(site: Site) -> None:
-    """A display name, a workspace and an e-mail full of HTML are shown as they are, and do nothing."""
+    """A display name, a workspace and an e-mail full of HTML are shown as they are, and do nothing (guard: `autoescape`
+    in `_templates`)."""
     evil = "<img src=x onerror=alert(1)>\"'"
     started = await site.home.rooms.linking.start(ADA, SlackProfile(evil, evil, evil), fresh=True)
     secret = str(started.url).rpartition("/")[2]

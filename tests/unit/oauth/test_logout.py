@@ -10,7 +10,7 @@ import pytest
 
 from oauth.verify import LOGOUT_EVENT
 from tests.fakes.browser import LOGIN, Site, serve
-from tests.fakes.house import ADA, ADA_MAIL, BOB, BOB_MAIL, PEOPLE, House
+from tests.fakes.house import ADA, ADA_MAIL, BOB, BOB_MAIL, EVE_MAIL, PEOPLE, House
 from tests.fakes.provider import CLIENT_ID, ISSUER, sign
 
 
@@ -32,7 +32,7 @@ async def test_t68_a_part_that_is_away_is_a_page_that_says_so(site: Site, what: 
 
 
 async def test_t17_the_page_says_that_the_account_is_taken(site: Site) -> None:
-    """With what to do about it."""
+    """With what to do about it (guard: `Taken` in `Proving._complete`)."""
     await site.home.link(ADA)
     browser = site.browser()
     started = await site.home.rooms.linking.start(BOB, replace(PEOPLE[BOB], email=ADA_MAIL), fresh=True)
@@ -43,18 +43,33 @@ async def test_t17_the_page_says_that_the_account_is_taken(site: Site) -> None:
     assert "/agent unlink" in await answer.text()
 
 
+async def test_t17_the_page_says_that_one_person_has_one_account(site: Site) -> None:
+    """Ada, linked to another account, signs in as herself: told on the page and in Slack, and nothing is changed
+    (guard: the comparison of identities in `Links.make`)."""
+    first = await site.home.link(ADA, EVE_MAIL)
+    browser = site.browser()
+    await browser.go_on(await site.home.start())
+    answer = await site.comes_back(browser, ADA_MAIL)
+    assert answer.status == 409
+    assert "linked to another account" in await answer.text()
+    assert "/agent unlink" in await answer.text()
+    assert await site.home.rooms.links.principal(ADA) == first
+    assert site.home.observer.entries()[-1] == ("link.refused", "denied", "linked_elsewhere")
+    assert (site.home.observer.told[-1].slack, site.home.observer.told[-1].reason) == (ADA, "linked_elsewhere")
+
+
 # back-channel logout
 
 
-def logout_token(home: House, **changed: Any) -> str:
+def logout_token(home: House, *, typ: str | None = "logout+jwt", **changed: Any) -> str:
     """A logout token for Ada."""
     now = home.clock().timestamp()
     claims = {"iss": ISSUER, "sub": f"auth0|{ADA_MAIL}", "aud": CLIENT_ID, "iat": now, "exp": now + 120}
-    return sign(claims | {"jti": "jti-1", "events": {LOGOUT_EVENT: {}}} | changed, typ="logout+jwt")
+    return sign(claims | {"jti": "jti-1", "events": {LOGOUT_EVENT: {}}} | changed, typ=typ)
 
 
 async def test_t32_a_logout_ends_the_link_and_is_answered(site: Site) -> None:
-    """200 with nothing cached; the same token again is 400."""
+    """200 with nothing cached; the same token again is 400 (guards: `Links.logged_out`, and `logout_spent` in it)."""
     await site.home.link(ADA)
     await site.home.link(BOB)
     form = {"logout_token": logout_token(site.home)}
@@ -66,7 +81,7 @@ async def test_t32_a_logout_ends_the_link_and_is_answered(site: Site) -> None:
 
 @pytest.mark.parametrize("form", [{}, {"logout_token": ""}, {"logout_token": "x"}, {"logout_token": "a.b.c"}])
 async def test_t32_what_is_no_logout_token_is_400(site: Site, form: dict[str, str]) -> None:
-    """Nothing, nonsense, a file in its place."""
+    """Nothing, and nonsense (guard: `Pages.log_out` refuses what the verifier does not take)."""
     await site.home.link(ADA)
     answer = await site.browser().send("POST", "/oauth/backchannel-logout", data=form)
     assert answer.status == 400
@@ -74,9 +89,31 @@ async def test_t32_what_is_no_logout_token_is_400(site: Site, form: dict[str, st
     assert await site.home.rooms.links.principal(ADA) is not None
 
 
+@pytest.mark.parametrize(
+    ("typ", "changed"),
+    [
+        ("JWT", {}), (None, {}), ("at+jwt", {}), ("logout+jwt", {"events": {}}), ("logout+jwt", {"aud": "other"}),
+        ("logout+jwt", {"events": {"https://other.example": {}}}), ("logout+jwt", {"nonce": "n"}),
+        ("logout+jwt", {"iss": ISSUER + "x"}), ("logout+jwt", {"jti": None}), ("logout+jwt", {"exp": 1}),
+    ],
+)  # fmt: skip
+async def test_t32_a_wrong_logout_token_is_400(site: Site, typ: str | None, changed: dict[str, Any]) -> None:
+    """Well signed, and of another kind, event or client, with a nonce, or over: nobody is logged out, and the right
+    one still works (guards: `types`, `events`, `audience`, `nonce`, `issuer`, `jti` and `expiry` in
+    `Verifier.logout_token`)."""
+    await site.home.link(ADA)
+    form = {"logout_token": logout_token(site.home, typ=typ, **changed)}
+    answer = await site.browser().send("POST", "/oauth/backchannel-logout", data=form)
+    assert (answer.status, (await answer.json())["error_description"]) == (400, "token_invalid")
+    assert await site.home.rooms.links.principal(ADA) is not None
+    right = {"logout_token": logout_token(site.home)}
+    assert (await site.browser().send("POST", "/oauth/backchannel-logout", data=right)).status == 200
+
+
 @pytest.mark.parametrize("what", ["store", "trail", "keys"])
 async def test_t32_a_logout_that_could_not_be_done_is_sent_again(home: House, what: str) -> None:
-    """503 while a part is away, and the same token works afterwards."""
+    """503 while a part is away, and the same token works afterwards (guards: the 503 of `Pages.log_out`, and that
+    a token is spent last in `Links.logged_out`)."""
     await home.link(ADA)
     async for site in serve(home.replica()):
         home.store.away, home.observer.away = what == "store", what == "trail"

@@ -46,12 +46,13 @@ def encoded(header: dict[str, Any], claims: dict[str, Any], signature: bytes = b
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "", None])
 async def test_t26_no_signature_is_no_token(verifier: Verifier, clock: HandClock, algorithm: str | None) -> None:
-    """The list of algorithms refuses `none` in every spelling."""
+    """`none` is refused in every spelling (guards: `ALGORITHMS` in `Verifier._signed`, and the key's own algorithm)."""
     assert await refused(verifier, encoded({"alg": algorithm, "kid": "key-1"}, id_claims(clock))) in {"alg", "header"}
 
 
 async def test_t26_the_public_key_is_no_shared_secret(verifier: Verifier, clock: HandClock) -> None:
-    """HS256 over the published key, as text and as bytes, is refused for its algorithm."""
+    """HS256 over the published key is refused for its algorithm (guards: `ALGORITHMS` in `Verifier._signed`, and the
+    key's own algorithm)."""
     pem = (
         signing_key()
         .public_key()
@@ -63,17 +64,21 @@ async def test_t26_the_public_key_is_no_shared_secret(verifier: Verifier, clock:
 
 
 async def test_t26_another_algorithm_of_the_same_key_is_refused(verifier: Verifier, clock: HandClock) -> None:
-    """RS512 is not on the list, and PS256 is not what the key was published for."""
+    """RS512 is not on the list, and PS256 is not what the key was published for (guards: `ALGORITHMS` and
+    `algorithm_name` in `Verifier._signed`)."""
     for algorithm in ("RS512", "PS256"):
         token = jwt.encode(id_claims(clock), signing_key(), algorithm, headers={"kid": "key-1"})
         assert await refused(verifier, token) == "alg"
 
 
 async def test_t26_keys_in_the_header_are_not_used(verifier: Verifier, clock: HandClock) -> None:
-    """A token that brings its own key, an address of one, or an unknown critical extension is refused unseen."""
+    """A token that brings its own key, an address of one, or an unknown critical extension is refused unseen (guard:
+    `_KEYS_IN_HEADER` in `Verifier._signed`)."""
     mallory = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     own = {"jwk": public_jwk(mallory, "mallory")}
-    for extra in (own, {"jku": "https://mallory.example/jwks"}, {"x5u": "https://mallory.example"}, {"crit": ["exp"]}):
+    elsewhere = [{"jku": "https://mallory.example/jwks"}, {"x5u": "https://mallory.example"}]
+    critical = [{"crit": ["exp"]}, {"crit": ["x-unknown"], "x-unknown": 1}, {"crit": []}, {"crit": None}]
+    for extra in (own, *elsewhere, *critical):
         token = jwt.encode(id_claims(clock), mallory, "RS256", headers={"kid": "key-1", **extra})
         assert await refused(verifier, token) == "header"
         well_signed = jwt.encode(id_claims(clock), signing_key(), "RS256", headers={"kid": "key-1", **extra})
@@ -81,7 +86,8 @@ async def test_t26_keys_in_the_header_are_not_used(verifier: Verifier, clock: Ha
 
 
 async def test_t26_a_signature_of_somebody_else_is_refused(verifier: Verifier, clock: HandClock) -> None:
-    """The same key id under another key, and a changed payload, do not verify."""
+    """The same key id under another key, and a changed payload, do not verify (guard: `decode_complete` in
+    `_payload`)."""
     mallory = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     assert await refused(verifier, jwt.encode(id_claims(clock), mallory, "RS256", {"kid": "key-1"})) == "signature"
     head, _, signature = sign(id_claims(clock)).split(".")
@@ -102,7 +108,8 @@ async def test_an_elliptic_key_is_good_for_its_own_algorithm(clock: HandClock) -
 
 @pytest.mark.parametrize("claim", ["exp", "sub", "iat", "nonce", "iss", "aud"])
 async def test_t27_no_claim_may_be_missing(verifier: Verifier, clock: HandClock, claim: str) -> None:
-    """Each claim has a function that insists on it; PyJWT alone would accept the token."""
+    """PyJWT alone would accept the token (guards: `expiry`, `subject`, `issued_at`, `one_time`, `issuer` and
+    `audience`, each for its own)."""
     assert await refused(verifier, sign(id_claims(clock, **{claim: None}))) == claim
 
 
@@ -129,7 +136,8 @@ async def test_t27_a_nonce_is_there_exactly_where_the_login_had_one(verifier: Ve
 async def test_t27_a_claim_of_a_wrong_kind_is_refused(
     verifier: Verifier, clock: HandClock, claim: str, value: object
 ) -> None:
-    """Types, sizes and numbers without end are refused and break nothing."""
+    """Types, sizes and numbers without end are refused and break nothing (guards: the kinds in `_number`, `subject`,
+    `one_time` and `audience`)."""
     assert await refused(verifier, sign(id_claims(clock, **{claim: value}))) == claim
 
 
@@ -145,7 +153,8 @@ async def test_a_token_is_over_a_minute_after_its_end(verifier: Verifier, clock:
 
 
 async def test_t28_other_tokens_are_no_id_tokens(verifier: Verifier, clock: HandClock) -> None:
-    """An access token or a logout token does not sign anybody in, not even with our client as audience and a nonce."""
+    """An access token or a logout token does not sign anybody in, not even with our client as audience and a nonce
+    (guards: `types`, `audience` and the look for `events` in `Verifier.id_token`)."""
     both = {"aud": CLIENT_ID, "nonce": NONCE}
     assert await refused(verifier, sign(access_claims(clock, **both), typ="at+jwt")) == "typ"
     assert await refused(verifier, sign(access_claims(clock))) == "aud"
@@ -162,7 +171,7 @@ async def test_t28_other_tokens_are_no_id_tokens(verifier: Verifier, clock: Hand
 async def test_t29_the_authorized_party_is_us(
     verifier: Verifier, clock: HandClock, audience: object, party: str | None
 ) -> None:
-    """Several audiences need `azp`, and a foreign one is refused with any audience."""
+    """Several audiences need `azp`, and a foreign one is refused with any audience (guard: `authorized_party`)."""
     assert await refused(verifier, sign(id_claims(clock, aud=audience, azp=party))) == "azp"
     await verifier.id_token(sign(id_claims(clock, aud=audience, azp=CLIENT_ID)), nonce=NONCE)
 
@@ -174,12 +183,24 @@ async def test_t29_the_authorized_party_is_us(
 async def test_t30_the_issuer_is_compared_to_the_letter(
     verifier: Verifier, clock: HandClock, issuer: str | None
 ) -> None:
-    """Without its slash, longer, shorter, in capitals or of another tenant it is another issuer, for each token."""
+    """Without its slash, longer, shorter, in capitals or of another tenant it is another issuer, for each token (guard:
+    the comparison in `issuer`)."""
     assert await refused(verifier, sign(id_claims(clock, iss=issuer))) == "iss"
     with pytest.raises(TokenInvalid, match="iss"):
         await verifier.access_token(sign(access_claims(clock, iss=issuer)), audience_=AUDIENCE, sub=ADA)
     with pytest.raises(TokenInvalid, match="iss"):
         await verifier.logout_token(sign(logout_claims(clock, iss=issuer), typ="logout+jwt"))
+
+
+async def test_t30_an_identity_is_issuer_and_subject(verifier: Verifier, clock: HandClock) -> None:
+    """Another address is the same person, and another `sub` is another, whatever address and name it has (guard:
+    `subject` alone names the person in `Verifier.id_token`)."""
+    ada = (await verifier.id_token(sign(id_claims(clock)), nonce=NONCE)).identity
+    moved = (await verifier.id_token(sign(id_claims(clock, email="eve@corp.example")), nonce=NONCE)).identity
+    other = (await verifier.id_token(sign(id_claims(clock, sub=ADA.upper())), nonce=NONCE)).identity
+    assert (moved.iss, moved.sub) == (ada.iss, ada.sub) == (ISSUER, ADA)
+    assert other.sub == ADA.upper() != ADA
+    assert other.email == ada.email
 
 
 @pytest.mark.parametrize("vouched", [None, False, "true", 1, "yes"])

@@ -46,7 +46,7 @@ async def test_t43_an_access_token_for_somebody_or_something_else_is_refused(
 
 
 async def test_t32_a_good_logout_token_names_whom(verifier: Verifier, clock: HandClock) -> None:
-    """Person, session and id, and how long it must be remembered."""
+    """Person, session and id, and how long it must be remembered (guard: what `Verifier.logout_token` gives back)."""
     logout = await verifier.logout_token(sign(logout_claims(clock, sid="session-1"), typ="logout+jwt"))
     assert (logout.sub, logout.sid, logout.jti) == (ADA, "session-1", "jti-1")
     assert logout.until == clock.now + timedelta(seconds=180)
@@ -64,7 +64,8 @@ async def test_t32_a_good_logout_token_names_whom(verifier: Verifier, clock: Han
 async def test_t32_a_wrong_logout_token_is_refused(
     verifier: Verifier, clock: HandClock, changed: dict[str, Any], claim: str
 ) -> None:
-    """Event, audience, a nonce, and every claim that must be there."""
+    """Event, audience, a nonce, and every claim that must be there (guards: `events`, `audience`, `nonce`, `jti`,
+    `sub`, `issued_at` and `expiry` in `Verifier.logout_token`)."""
     with pytest.raises(TokenInvalid) as invalid:
         await verifier.logout_token(sign(logout_claims(clock, **changed), typ="logout+jwt"))
     assert invalid.value.claim == claim
@@ -72,6 +73,7 @@ async def test_t32_a_wrong_logout_token_is_refused(
 
 @pytest.mark.parametrize("typ", ["JWT", None, "at+jwt"])
 async def test_t32_a_logout_token_says_what_it_is(verifier: Verifier, clock: HandClock, typ: str | None) -> None:
-    """Without `typ` an ID token with the right claims could log somebody out."""
+    """An ID token with the right claims could log somebody out otherwise (guard: `types` in
+    `Verifier.logout_token`)."""
     with pytest.raises(TokenInvalid, match="typ"):
         await verifier.logout_token(sign(logout_claims(clock), typ=typ))
