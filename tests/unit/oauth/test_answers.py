@@ -67,7 +67,7 @@ async def test_a_refused_scope_is_told(provider: Provider, endpoint: Endpoint) -
 
 
 async def test_t22_a_refused_code_is_a_refused_login(provider: Provider, endpoint: Endpoint) -> None:
-    """Its error is cut to safe letters."""
+    """Its error is cut to safe letters (guard: the cut in `LoginRefused`)."""
     endpoint.will({"error": "invalid_grant<b>", "error_description": "<script>"}, 400)
     with pytest.raises(LoginRefused, match=r"^invalid_grantb$"):
         await provider.exchange(code="c", verifier="v")

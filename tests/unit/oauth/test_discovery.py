@@ -46,7 +46,8 @@ async def test_t71_a_known_document_outlives_an_outage(
 async def test_t30_the_document_of_another_issuer_is_refused(
     provider: Provider, endpoint: Endpoint, change: str
 ) -> None:
-    """To the letter: one slash less is another issuer, and a document without its endpoints is none."""
+    """To the letter: one slash less is another issuer, and a document without its endpoints is none (guards: the
+    comparison, and `_NEEDED`, in `Discovery._renew`)."""
     endpoint.discovery = {
         "without its slash": {"issuer": endpoint.issuer[:-1]},
         "another": {"issuer": "https://tenant.example/"},

@@ -25,7 +25,8 @@ async def authorize(provider: Provider, **how: Any) -> dict[str, list[str]]:
 
 
 async def test_t24_the_authorize_url_asks_for_the_least(provider: Provider) -> None:
-    """Code flow, S256 of this verifier, our state, nonce, audience and scopes, and nothing doubled."""
+    """Code flow, S256 of this verifier, our state, nonce, audience and scopes, and nothing doubled (guards: the `extra`
+    of `Provider.authorize_url`, `code_challenge_method` in `RelyingParty._oauth`)."""
     asked = await authorize(provider)
     challenge = urlsafe_b64encode(hashlib.sha256(b"v" * 43).digest()).rstrip(b"=").decode()
     assert asked == {

@@ -36,7 +36,8 @@ async def code(app: SlackOpenId, slack: FakeSlackOpenId, verifier: str | None = 
 
 @pytest.mark.parametrize("pkce", [False, True])
 async def test_t24_the_authorize_url_asks_for_the_least(app: SlackOpenId, slack: FakeSlackOpenId, pkce: bool) -> None:
-    """`openid` and no more, our state and nonce, the workspace to offer; S256 only where Slack takes it."""
+    """`openid` and no more, our state and nonce, the workspace to offer; S256 only where Slack takes it (guard: the
+    arguments in `SlackOpenId.authorize_url`)."""
     slack.pkce = pkce
     assert await app.takes_challenge() is pkce
     url = await app.authorize_url(state="state-1", nonce="nonce-1", verifier="v" * 43 if pkce else None, team="T1")
@@ -107,7 +108,8 @@ IDS = st.text("ETU01", min_size=1, max_size=2)
 def test_t59_a_person_is_a_user_of_one_workspace_or_organization(
     user: str, team: str, enterprise: str | None, other_user: str, other_team: str, other_enterprise: str | None
 ) -> None:
-    """Of any two people with any ids: the same user id, and the workspace or the organization in common."""
+    """Of any two people with any ids: the same user id, and the workspace or the organization in common (guard: the
+    last line of `is_person`)."""
     claims = {
         "https://slack.com/user_id": other_user,
         "https://slack.com/team_id": other_team,

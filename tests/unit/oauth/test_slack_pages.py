@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientResponse
 
 from oauth import SlackUser
+from oauth.tickets import Stage
 from tests.fakes.browser import LOGIN, Browser, Page, Site, serve
 from tests.fakes.house import ADA, ADA_MAIL, BOB, BOB_MAIL, House
 from tests.fakes.slack_openid import FakeSlackOpenId
@@ -131,13 +132,18 @@ async def test_t22_doubled_or_endless_parameters_stop_before_the_token_call(
 
 
 async def test_t22_a_refusal_of_slack_is_a_page(site: Site, slack: FakeSlackOpenId) -> None:
-    """HTML in what came back is inert, and the same link can be used again."""
+    """Of an error full of HTML the letters are shown, of its description nothing, and the same link can be used again
+    (guard: the cut in `LoginRefused`)."""
     browser, secret = site.browser(), await site.home.start()
     on = await goes_to_slack(site, browser, secret)
     evil = "<script>alert(1)</script>"
-    answer = await comes_back(slack, browser, on.headers["Location"], None, error=evil, error_description=evil)
+    answer = await comes_back(slack, browser, on.headers["Location"], None, error=evil, error_description="because")
+    text = await answer.text()
     assert answer.status == 403
-    assert evil not in await answer.text()
+    assert "login_refused: scriptalert1script<" in text
+    assert "because" not in text
+    assert not Page(text).all("script")
+    assert site.home.store.kept_tickets[ADA.key].stage is Stage.RETURNED
     on = await goes_to_slack(site, browser, secret)
     assert (await comes_back(slack, browser, on.headers["Location"], ADA)).status == 200
 
@@ -156,14 +162,22 @@ async def test_t71_while_slack_is_away_there_is_a_page(site: Site, slack: FakeSl
 
 
 async def test_t55_every_answer_is_guarded(site: Site, slack: FakeSlackOpenId) -> None:
-    """The way to Slack and the way back have the headers of every page."""
+    """The way to Slack and the way back have the headers of every page (guard: `Site.guarded`)."""
     browser = site.browser()
     on = await goes_to_slack(site, browser, await site.home.start())
     back = await comes_back(slack, browser, on.headers["Location"], ADA)
-    for answer in (on, back, await browser.send("GET", "/oauth/slack")):
-        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    await browser.go_on(await site.home.start(BOB))
+    navigated = await site.comes_back(browser, BOB_MAIL, {"Sec-Fetch-Mode": "navigate"})
+    assert "On to Slack" in await navigated.text()
+    for answer in (on, back, navigated, await browser.send("GET", "/oauth/slack")):
+        policy = answer.headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Strict-Transport-Security"].startswith("max-age=31536000")
 
 
 async def test_without_this_proof_there_is_no_such_way_back(home: House) -> None:

@@ -239,7 +239,7 @@ async def test_t22_a_refusal_of_slack_ends_the_grant_and_not_the_link(
     home_with_slack: House, slack: FakeSlackOpenId
 ) -> None:
     """Cancelled there, an answer with nothing in it, an error beside a code: the grant is revoked, and the same link is
-    begun anew."""
+    begun anew (guards: the look at both in `code_of`, `end_login` in `Proving.by_slack`)."""
     home = home_with_slack
     secret = await home.start()
     for person, error in ((None, "access_denied"), (None, None), (ADA, "access_denied")):
@@ -438,7 +438,8 @@ async def test_t74_a_store_that_fails_on_the_way_to_slack_leaves_no_grant_behind
 
 
 async def test_t17_an_account_that_is_somebody_elses_is_refused(home_with_slack: House, slack: FakeSlackOpenId) -> None:
-    """Slack's word shows who the person is, and not that the account is free."""
+    """Slack's word shows who the person is, and not that the account is free (guards: `holder` in `Links.make`, and
+    `Taken` of `add_link` again)."""
     home = home_with_slack
     assert await outcome(home, await brings_back(slack, await to_slack(home, ADA), ADA)) is None
     assert await outcome(home, await brings_back(slack, await to_slack(home, BOB, ADA_MAIL), BOB)) is IdentityTaken
@@ -459,7 +460,8 @@ async def test_t54_no_entry_no_link(home_with_slack: House, slack: FakeSlackOpen
 async def test_t16_the_database_knows_no_secret_of_the_login_at_slack(
     home_with_slack: House, slack: FakeSlackOpenId
 ) -> None:
-    """State, nonce and verifier are hashed or sealed, and gone once they were used or the login is begun anew."""
+    """State, nonce and verifier are hashed or sealed, and gone once they were used or the login is begun anew (guards:
+    `hashed` in `Proving._send_to_slack`, `Vault.seal`, `sealed_slack` in `Linking.go_on`)."""
     home, secret = home_with_slack, await home_with_slack.start()
     slack.pkce = True
     await home.rooms.linking.returned(**await home.sign_in(secret, EVE_MAIL))

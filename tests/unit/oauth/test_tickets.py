@@ -36,7 +36,7 @@ def test_a_ticket_that_is_done_or_void_is_dead(clock: HandClock, stage: Stage) -
 
 
 def test_t16_a_secret_has_256_bits_and_is_kept_as_a_hash() -> None:
-    """What goes into the URL is 32 random bytes, and its hash does not contain it."""
+    """What goes into the URL is 32 random bytes, and its hash does not contain it (guards: `new_secret`, `hashed`)."""
     secrets = {tickets.new_secret() for _ in range(50)}
     assert len(secrets) == 50
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}", secret) for secret in secrets)
