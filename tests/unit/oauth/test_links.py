@@ -11,7 +11,6 @@ from oauth.errors import (
     CodeExpired,
     GrantShared,
     LinkedElsewhere,
-    NoCodePending,
     NotLinked,
     StoreUnavailable,
     TokenInvalid,
@@ -35,7 +34,7 @@ async def test_a_linked_person_is_a_principal(home: House) -> None:
 
 
 async def test_t59_a_link_counts_in_its_workspace_alone(home: House) -> None:
-    """The same user id in another workspace is not linked by it."""
+    """The same user id in another workspace is not linked by it (guard: the workspace in `SlackUser.key`)."""
     await home.link()
     assert await home.rooms.links.principal(ADA_ELSEWHERE) is None
     assert await home.rooms.links.principal(SlackUser("T1", "UADA", "E1")) is None
@@ -54,7 +53,8 @@ async def test_unlinking_ends_the_grant_and_tells(home: House) -> None:
 
 
 async def test_t15_unlinking_ends_a_login_that_is_under_way(home: House) -> None:
-    """A link that was sent before leads nowhere after, and a grant that waits for its code is revoked."""
+    """A link that was sent before leads nowhere after, and a grant that waits for its code is revoked (guard:
+    `end_ticket` in `Links.unlink`)."""
     await home.return_as(ADA, EVE_MAIL)
     assert not await home.rooms.links.unlink(ADA, "deactivated")
     assert home.provider.living == []
@@ -120,7 +120,8 @@ async def test_an_operator_ends_all_links_of_an_identity(home: House) -> None:
 
 
 async def test_t61_leaving_a_workspace_ends_its_links_alone(home: House) -> None:
-    """Uninstalled there: all links of that workspace end, those of others stay."""
+    """Uninstalled there: all links of that workspace end, those of others stay (guard: the workspace in
+    `Links.unlink_workspace`)."""
     for person in (ADA, BOB, ADA_ELSEWHERE):
         await home.link(person)
     assert await home.rooms.links.unlink_workspace("T1", "uninstalled") == 2
@@ -171,7 +172,7 @@ async def test_a_provider_that_ends_both_grants_is_seen_at_once(home: House) -> 
 
 
 async def test_t17_a_linked_person_cannot_take_a_second_account(home: House) -> None:
-    """The comparison of identities refuses it; the first link stays, and the second grant ends."""
+    """The first link stays, and the second grant ends (guard: the comparison of identities in `Links.make`)."""
     first = await home.link()
     with pytest.raises(LinkedElsewhere):
         await home.link(ADA, EVE_MAIL)
@@ -249,7 +250,7 @@ async def test_a_provider_that_hangs_over_one_link_keeps_no_other_alive(home: Ho
 
 
 async def test_t32_a_logout_may_name_the_session_alone(home: House) -> None:
-    """The link remembers the session of its login."""
+    """The link remembers the session of its login (guards: `sid` in `Links.make`, and in `Links.logged_out`)."""
     await home.link()
     await home.rooms.links.logged_out(logout(home, sid="another session"))
     assert await home.rooms.links.principal(ADA) is not None
@@ -258,7 +259,7 @@ async def test_t32_a_logout_may_name_the_session_alone(home: House) -> None:
 
 
 async def test_t32_a_logout_token_works_once(home: House) -> None:
-    """Replayed after linking anew it ends nothing."""
+    """Replayed after linking anew it ends nothing (guard: `logout_spent` in `Links.logged_out`)."""
     await home.link()
     await home.rooms.links.logged_out(logout(home, sub=f"auth0|{ADA_MAIL}"))
     await home.link()
@@ -269,7 +270,8 @@ async def test_t32_a_logout_token_works_once(home: House) -> None:
 
 @pytest.mark.parametrize("step", ["remove_link", "queue_revocation", "spend_logout"])
 async def test_t32_a_logout_that_failed_can_be_sent_again(home: House, step: str) -> None:
-    """The token is spent last: wherever the first try breaks off, the second does the work."""
+    """Wherever the first try breaks off, the second does the work (guard: `spend_logout` comes last in
+    `Links.logged_out`)."""
     await home.link()
     home.store.fails[step] = 1
     with pytest.raises(StoreUnavailable):
