@@ -102,21 +102,27 @@ def note(text: str) -> Message:
     return Message(cut(text, _TEXT))
 
 
-def link_card(url: str, expires_at: datetime, team_name: str, *, connect_ui: bool = False) -> Message:
+def link_card(
+    url: str, expires_at: datetime, team_name: str, *, connect_ui: bool = False, codes: bool = True
+) -> Message:
     """The login link. For direct messages alone; the fallback text does not hold the link.
 
-    With `connect_ui` Slack's own block leads to it, and ours where a client does not know that block.
+    With `connect_ui` Slack's own block leads to it, and ours where a client does not know that block. Without `codes`
+    another proof is asked for, and no code.
     """
     ours = button(LINK_OPEN, "Sign in and link", style="primary", url=url)
-    enter_code = button(LINK_ENTER_CODE, "Enter code")
-    way = (auth_provider(url, [buttons(ours)]), buttons(enter_code)) if connect_ui else (buttons(ours, enter_code),)
+    enter_code = [button(LINK_ENTER_CODE, "Enter code")] if codes else []
+    way = [buttons(ours, *enter_code)]
+    if connect_ui:
+        way = [auth_provider(url, [buttons(ours)]), *([buttons(*enter_code)] if codes else [])]
+    by_hand = " If the page then shows a code, enter it here." if codes else ""
     return Message(
         "Link your account so that I can act for you. The login link is in this message.",
         (
             section(
                 f"*Link your account in {line(team_name, 100)}*\n"
                 "I do things in your name, with your rights and no others. For that I need to know your account: "
-                "sign in once. If the page then shows a code, enter it here."
+                f"sign in once.{by_hand}"
             ),
             *way,
             context(

@@ -88,9 +88,7 @@ class Commands:
     async def code(self, who: Speaker, typed: str) -> Message:
         """The code from the page."""
         if not self.linking.takes_codes:
-            return cards.note(
-                "No code is used here: the pages of your login link do it all. `/agent link` sends one."
-            )
+            return cards.note("No code is used here: the pages of your login link do it all. `/agent link` sends one.")
         if not typed:
             return cards.note("Type the code from the page after it: `/agent code XXXX-XXXX`.")
         await self.linking.enter_code(who.slack, typed)

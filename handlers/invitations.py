@@ -68,9 +68,10 @@ class Invitations:
             )
         start = "" if fresh else "You are not linked yet. "
         if ui and await ui.window(who.slack, who.trigger, not_connected(started.url)):
+            code = " If the page then shows a code, type `/agent code` and the code." if self._codes else ""
             said = (
-                f"{start}Sign in through the window that Slack shows you; its link is valid until {until}.{after} "
-                "If the page then shows a code, type `/agent code` and the code. No window? `/agent link` tries again."
+                f"{start}Sign in through the window that Slack shows you; its link is valid until {until}.{after}"
+                f"{code} No window? `/agent link` tries again."
             )
             return Invited(cards.note(said), seen=True)
         try:
@@ -88,12 +89,17 @@ class Invitations:
         """In one direct message; where Slack does not take its own block, in ours."""
         if ui and ui.block_fits(slack):
             try:
-                await self.post.dm(slack, cards.link_card(url, expires_at, team, connect_ui=True))
+                card = cards.link_card(url, expires_at, team, connect_ui=True, codes=self._codes)
+                await self.post.dm(slack, card)
                 return
             except SlackApiError as refusal:
                 if not ui.block_refused(slack, refusal):
                     raise
-        await self.post.dm(slack, cards.link_card(url, expires_at, team))
+        await self.post.dm(slack, cards.link_card(url, expires_at, team, codes=self._codes))
+
+    @property
+    def _codes(self) -> bool:
+        return self.linking.takes_codes
 
 
 def _only(text: str) -> Invited:

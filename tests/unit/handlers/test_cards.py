@@ -117,3 +117,12 @@ def test_a_note_is_cut_rather_than_refused() -> None:
     """A sentence with very much in it is still said."""
     assert len(cards.note("x" * 50_000).text) <= limits.UPDATED_TEXT
     assert cards.note("short") == Message("short")
+
+
+def test_where_another_proof_is_asked_for_no_code_is() -> None:
+    """Neither the button nor the words, with Slack's own block and without."""
+    for connect_ui in (False, True):
+        card = cards.link_card("https://bot.example/link/t", NOON, "Work", connect_ui=connect_ui, codes=False)
+        assert "code" not in said(card)
+        assert cards.LINK_ENTER_CODE not in repr(card.blocks)
+        assert cards.LINK_OPEN in repr(card.blocks)

@@ -150,6 +150,8 @@ class Room:
 class Links:
     """Starts a login as `Linking` does; with `live` the link of before is still good."""
 
+    takes_codes = True
+
     def __init__(self) -> None:
         self.live = False
 

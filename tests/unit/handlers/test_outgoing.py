@@ -149,6 +149,8 @@ async def test_a_message_that_came_too_fast_is_sent_again(api: SlackApi) -> None
 class OneLink:
     """Starts a login as `Linking` does, with a link that is always the same."""
 
+    takes_codes = True
+
     async def start(self, *_: object, **__: object) -> Started:
         return Started("https://bot.example.com/link/SECRET", datetime(2030, 1, 1, 12, 0, tzinfo=UTC))
 

@@ -52,7 +52,7 @@ const KINDS = {
   section,
   context,
   input,
-  header: (surface, block) => h("h3", { class: "block header" }, surface.markup.text(block.text)),
+  header: (surface, block) => h("h2", { class: "block header" }, surface.markup.text(block.text)),
   divider: () => h("hr", { class: "block" }),
   actions: (surface, block) =>
     h("div", { class: "block actions" }, block.elements.map((element) => controlNode(surface, block, element))),
