@@ -60,7 +60,7 @@ async def test_a_link_comes_back_as_it_was_stored(store: LinkStore) -> None:
 
 
 async def test_t17_an_identity_has_one_person_in_a_workspace(store: LinkStore) -> None:
-    """The unique index refuses the second person of one workspace and names the first."""
+    """The second person of one workspace is refused, and the first is named (guard: the index `one_identity`)."""
     await store.add_link(link_of())
     with pytest.raises(Taken) as taken:
         await store.add_link(link_of(SlackUser("T1", "UEVE")))
@@ -68,7 +68,7 @@ async def test_t17_an_identity_has_one_person_in_a_workspace(store: LinkStore) -
 
 
 async def test_t17_a_person_has_one_link(store: LinkStore) -> None:
-    """A second identity does not replace the first."""
+    """A second identity does not replace the first (guard: the key of a link in `link_document` is the person's)."""
     await store.add_link(link_of())
     with pytest.raises(Taken) as taken:
         await store.add_link(link_of(sub="auth0|eve"))
@@ -77,7 +77,8 @@ async def test_t17_a_person_has_one_link(store: LinkStore) -> None:
 
 
 async def test_t59_the_same_user_id_elsewhere_is_somebody_else(store: LinkStore) -> None:
-    """Workspaces do not share links, neither by user id nor by identity."""
+    """Workspaces do not share links, neither by user id nor by identity (guards: the workspace in the key of a link,
+    and in the index `one_identity`)."""
     elsewhere = SlackUser("T2", "UADA")
     await store.add_link(link_of())
     await store.add_link(link_of(elsewhere))
@@ -85,6 +86,22 @@ async def test_t59_the_same_user_id_elsewhere_is_somebody_else(store: LinkStore)
     found = [link.principal.slack async for link in store.links(sub=Subject("auth0|ada"))]
     assert found == [ADA, elsewhere]
     assert [link.principal.slack async for link in store.links(workspace="T2")] == [elsewhere]
+
+
+async def test_t30_an_identity_is_exactly_issuer_and_subject(store: LinkStore) -> None:
+    """The same `sub` of another issuer, or in capitals, is somebody else; with another address it is the same person
+    (guard: `iss` and `sub`, and nothing more, in the index `one_identity` and in `holder`)."""
+    eve, dan = SlackUser("T1", "UEVE"), SlackUser("T1", "UDAN")
+    await store.add_link(link_of())
+    identity = link_of().principal.identity
+    elsewhere, capitals = replace(identity, iss="https://other.example/"), replace(identity, sub=Subject("AUTH0|ADA"))
+    assert await store.holder("T1", elsewhere) is None
+    assert await store.holder("T1", capitals) is None
+    for slack, other in ((eve, elsewhere), (dan, capitals)):
+        link = link_of(slack)
+        await store.add_link(replace(link, principal=replace(link.principal, identity=other)))
+    assert await store.holder("T1", replace(identity, email=None, name="Ada", org=None)) == ADA
+    assert [await store.holder("T1", other) for other in (elsewhere, capitals)] == [eve, dan]
 
 
 async def test_versions_of_many_are_one_read(store: LinkStore) -> None:
@@ -169,7 +186,8 @@ async def test_a_ticket_comes_back_as_it_was_stored(store: LinkStore) -> None:
 
 
 async def test_t15_the_newest_ticket_is_the_only_one(store: LinkStore) -> None:
-    """A later ticket takes the place of the earlier, which leads nowhere any more."""
+    """A later ticket takes the place of the earlier, which leads nowhere any more (guards: the key of a ticket is the
+    person's, and `hash` in `advance`)."""
     first, second = ticket_of(), ticket_of()
     assert await store.put_ticket(first)
     assert await store.put_ticket(second)
@@ -208,7 +226,8 @@ async def test_one_of_many_claims_the_ticket(store: LinkStore) -> None:
 
 
 async def test_t10_one_of_a_hundred_advances_a_ticket(store: LinkStore) -> None:
-    """A transition happens once among all callers, and who made it learns how the ticket was before."""
+    """A transition happens once among all callers, and who made it learns how the ticket was before (guard: `stage` in
+    `advance`)."""
     ticket = ticket_of(stage=Stage.STARTED, state_hash="s")
     await store.put_ticket(ticket)
     changes = {"stage": Stage.RETURNED, "state_hash": None}
@@ -229,7 +248,8 @@ async def test_a_transition_can_name_what_must_not_have_changed(store: LinkStore
 
 
 async def test_t58_guesses_are_counted_one_by_one(store: LinkStore) -> None:
-    """Of ten guesses at once three count, and none when the ticket waits for no code or its time is over."""
+    """Of ten guesses at once three count, and none when the ticket waits for no code or its time is over (guards:
+    `guesses`, `stage` and `expires_at` in `count_guess`)."""
     ticket = ticket_of(stage=Stage.PROVING)
     await store.put_ticket(ticket)
     assert await store.count_guess(ADA, 3, LATER) is None
@@ -308,7 +328,7 @@ async def test_revocations_wait_until_they_are_due(store: LinkStore) -> None:
 
 
 async def test_t32_a_logout_token_is_spent_once(store: LinkStore) -> None:
-    """Of two at once one is the first, and afterwards it is known."""
+    """Of five at once one is the first, and afterwards it is known (guard: the unique key in `spend_logout`)."""
     assert not await store.logout_spent("jti")
     assert sorted(await asyncio.gather(*(store.spend_logout("jti", LATER) for _ in range(5)))) == [False] * 4 + [True]
     assert await store.logout_spent("jti")

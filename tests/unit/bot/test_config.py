@@ -40,6 +40,13 @@ def test_a_complete_environment_is_accepted() -> None:
     assert settings.embedded
 
 
+def test_t60_people_from_outside_are_denied_unless_the_operator_says_so() -> None:
+    """Of EXTERNAL_USERS nothing but `allow` lets them in (guard: the default of `Settings.external_users`)."""
+    assert load(GOOD).external_users == "deny"
+    assert load({**GOOD, "EXTERNAL_USERS": "allow"}).external_users == "allow"
+    assert [line.partition(":")[0] for line in problems(EXTERNAL_USERS="yes")] == ["EXTERNAL_USERS"]
+
+
 def test_an_exact_issuer_is_left_as_it_is() -> None:
     """AUTH0_ISSUER is compared to the letter with tokens, so nothing is added to it."""
     assert load({**GOOD, "AUTH0_ISSUER": "http://127.0.0.1:9"}).issuer == "http://127.0.0.1:9"

@@ -219,9 +219,13 @@ async def test_what_only_reads_is_answered_without_a_write(house: House, deliver
     assert (len(house.heard), deliveries.taken) == (2, set())
 
 
-@pytest.mark.parametrize("payload", [CLICK, MENTION])
-async def test_t60_external_people_are_turned_away(house: House, payload: dict[str, Any]) -> None:
-    """Somebody from another workspace is denied by default, with one entry (guard: `who.external`)."""
+@pytest.mark.parametrize("kind", [kind for kind in SPOKEN if kind not in {"command", "app_home_opened"}])
+async def test_t60_external_people_are_turned_away(house: House, kind: str) -> None:
+    """Somebody from another workspace is denied by default, with one entry (guard: `who.external` in `Gate.admit`).
+
+    A command of theirs names their own workspace (row 9), and what is in a Home tab is the tab's affair.
+    """
+    payload = SPOKEN[kind]
     theirs = {**payload, "user": {"id": "U0MALLORY", "team_id": "T9"}}
     if "event" in payload:
         theirs = {**payload, "event": {**payload["event"], "user": "U0MALLORY", "user_team": "T9"}}
@@ -231,7 +235,7 @@ async def test_t60_external_people_are_turned_away(house: House, payload: dict[s
 
 
 async def test_t60_an_external_person_is_told_why(house: House) -> None:
-    """A plain sentence to that person alone, where Slack gives a way to say it."""
+    """A plain sentence to that person alone, where Slack gives a way to say it (guard: `Gate._turn_away`)."""
     await house.admit({**CLICK, "user": {"id": "U0MALLORY", "team_id": "T9"}, "response_url": "https://hooks.example"})
     ((url, said),) = house.told
     assert url == "https://hooks.example"
@@ -239,7 +243,7 @@ async def test_t60_an_external_person_is_told_why(house: House) -> None:
 
 
 async def test_t60_external_people_are_heard_where_they_are_allowed(clock: HandClock, deliveries: Deliveries) -> None:
-    """One word of the operator lets them in."""
+    """One word of the operator lets them in (guard: `external` in `Gate.admit`)."""
     house = House(clock, deliveries, external="allow")
     await house.admit({**CLICK, "user": {"id": "U0DAN", "team_id": "T9"}})
     assert [who.slack.user for who in house.heard] == ["U0DAN"]

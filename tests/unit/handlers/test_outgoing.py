@@ -117,7 +117,8 @@ async def test_t60_guests_are_not_invited(api: SlackApi, mark: str) -> None:
 
 @pytest.mark.parametrize("answer", [{"ok": False, "error": "internal_error"}, web.Response(status=500)])
 async def test_t60_without_slacks_word_nobody_passes_for_a_member(api: SlackApi, answer: Any) -> None:
-    """While Slack does not answer, a guest cannot be told from a member, so nobody is invited."""
+    """While Slack does not answer, a guest cannot be told from a member, so nobody is invited (guard: `PersonUnknown`
+    in `People.profile`)."""
     api.answers["users.info"] = answer
     with pytest.raises(PersonUnknown):
         await People(workspace(api), "deny").profile(ADA)

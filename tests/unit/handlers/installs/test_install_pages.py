@@ -163,11 +163,19 @@ async def test_an_organization_is_installed(door: Door) -> None:
 
 
 async def test_t55_the_pages_of_an_installation_are_guarded(door: Door) -> None:
-    """The same headers as on every page (guard: `Site.guarded` in `InstallPages`)."""
-    for answer in (await door.begin(), await door.back(error="access_denied"), await door.back(state="x", code="c")):
+    """The same headers as on every page, and nothing inline (guard: `Site.guarded` in `InstallPages._page_of`)."""
+    answers = [await door.begin(), await door.back(error="access_denied"), await door.back(state="x", code="c")]
+    answers.append(await door.back(state=await door.state(), code="c"))
+    assert [answer.status for answer in answers] == [302, 403, 400, 200]
+    for answer in answers:
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
+        text = await answer.text()
+        assert not any(inline in text for inline in ("<script", "<style", " style=", " onclick="))
 
 
 @pytest.mark.parametrize("end", ["no cookie", "other cookie", "no state", "replayed", "late"])
@@ -193,12 +201,27 @@ async def test_t19_an_installation_comes_back_once_to_its_own_browser(door: Door
 
 
 async def test_t22_what_slack_says_on_the_way_back_is_inert(door: Door) -> None:
-    """A refusal is a page with a way on; HTML in it is shown as nothing."""
-    answer = await door.back(error="<script>alert(1)</script>", error_description="<b>")
+    """A refusal is a page with a way on; of an error full of HTML the letters are shown, of its description nothing
+    (guard: the cut in `InstallPages._failed`)."""
+    answer = await door.back(error="<script>alert(1)</script>", error_description="<b>because")
     text = await answer.text()
-    assert "<script>alert" not in text
-    assert "<b>" not in text
+    assert "scriptalert1script<" in text
+    assert "because" not in text
+    assert "/slack/install" in text
     assert (await door.back(error="access_denied")).status == 403
+
+
+@pytest.mark.parametrize("name", ["Host", "X-Forwarded-Host", "Forwarded", "Referer"])
+async def test_t23_no_header_or_parameter_moves_the_way_back(door: Door, name: str) -> None:
+    """Where Slack sends the browser afterwards is fixed (guard: `redirect_uri` in the settings of `InstallPages`)."""
+    query = {"redirect_uri": "https://evil.example", "returnTo": "https://evil.example"}
+    evil = "host=evil.example" if name == "Forwarded" else "evil.example"
+    answer = await door.browser.get(
+        f"{door.address}/slack/install", params=query, headers={name: evil}, allow_redirects=False
+    )
+    asked = parse_qs(urlsplit(answer.headers["Location"]).query)
+    assert asked["redirect_uri"] == ["http://127.0.0.1:8300/slack/oauth_redirect"]
+    assert "evil" not in str(answer.headers)
 
 
 @pytest.mark.parametrize("what", ["code", "token", "trail", "slack"])
