@@ -104,7 +104,8 @@ async def test_t58_another_browser_cannot_use_the_code(town: Town) -> None:
 
 
 async def test_t58_an_older_and_an_expired_code_are_refused(town: Town) -> None:
-    """Only the newest one counts, and for as long as the tenant says."""
+    """Only the newest one counts, and for as long as the tenant says (guard: what `Embedded.enter` does with the
+    tenant's `invalid_grant`)."""
     async with Browser() as browser:
         await asks(town, browser, MAIL)
         older = newest(town)

@@ -99,7 +99,8 @@ async def test_t42_two_people_act_under_their_own_tokens(town: Town) -> None:
 async def test_t12_a_forwarded_link_gives_the_sender_nothing(town: Town) -> None:
     """Bob signs in through Ada's link: his address is not hers, so a code is asked that Ada never sees.
 
-    Guard: the proof. Until somebody types the code as Ada, nothing is linked; and Bob typing it changes nothing.
+    Guard: `email_problem` in `Proving._settle`. Until somebody types the code as Ada, nothing is linked; and Bob typing
+    it changes nothing.
     """
     page = await town.signs_in(await town.link_of(ADA), "bob")
     code = re.search(r'id="code">([^<]+)<', page)
@@ -208,7 +209,8 @@ async def test_this_was_not_me_revokes_at_once(town: Town) -> None:
 
 
 async def test_t17_an_identity_that_is_taken_tells_both(town: Town) -> None:
-    """Carol signs in as Ada and carries the code back herself: refused, and both are told (guard: the unique index)."""
+    """Carol signs in as Ada and carries the code back herself: refused, and both are told (guards: `holder`
+    in `Links.make`, and the unique index again)."""
     await town.links(ADA, "ada")
     page = await town.signs_in(await town.link_of(CAROL), "ada")
     code = re.search(r'id="code">([^<]+)<', page)
@@ -291,7 +293,8 @@ async def test_writing_to_the_bot_is_answered(town: Town) -> None:
 
 
 async def test_t32_a_logout_at_the_provider_ends_the_link(town: Town) -> None:
-    """Back-channel logout reaches the bot: the link is gone, and the person is told (guard: logged_out)."""
+    """Back-channel logout reaches the bot: the link is gone, and the person is told (guard:
+    `Links.logged_out`)."""
     await town.links(ADA, "ada")
     before = town.latest(ADA)
     assert await town.tenant.logout("ada") == [200]
@@ -314,7 +317,8 @@ async def test_t13_whoever_is_to_prove_sees_whose_account_it_is(town: Town) -> N
 
 
 async def test_t17_a_second_account_is_refused_and_said(town: Town) -> None:
-    """Ada is linked and signs in as Mallory, code and all: the first link stays, and she is told what to do."""
+    """Ada is linked and signs in as Mallory, code and all: the first link stays, and she is told what to do (guard: the
+    comparison of identities in `Links.make`)."""
     await town.links(ADA, "ada")
     page = await town.signs_in(await town.link_of(ADA), "mallory")
     code = re.search(r'id="code">([^<]+)<', page)

@@ -163,7 +163,7 @@ async def test_t59_the_same_user_id_of_another_workspace_is_somebody_else(town: 
 
 
 async def test_t22_who_cancels_at_slack_can_begin_anew(town: Town) -> None:
-    """The page says so, and the same link works."""
+    """The page says so, and the same link works (guard: the look for an error in `code_of`)."""
     link = await town.link_of(ADA)
     async with Browser() as browser, Browser() as at_slack:
         cancelled = await at_slack.cancel(await to_slack(link, "ada", browser))

@@ -118,7 +118,7 @@ async def test_t58_an_expired_code_is_refused(site: Site) -> None:
 
 
 async def test_t58_a_code_works_once(site: Site) -> None:
-    """The form sent again finds a link that has done its work."""
+    """The form sent again finds a link that has done its work (guard: the stage in `Linking.open_ticket`)."""
     ada, home = await waiting(site), site.home
     cookies = dict(ada.browser.cookies)
     await ada.types(newest(home))

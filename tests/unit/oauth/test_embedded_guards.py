@@ -33,7 +33,7 @@ async def test_t55_the_link_is_in_no_address(site: Site) -> None:
 
 
 async def test_t55_the_pages_are_guarded(site: Site) -> None:
-    """The same headers as on every page, and nothing inline."""
+    """The same headers as on every page, and nothing inline (guard: `Site.guarded`)."""
     ada, secret = typist(site), await site.home.start()
     answers = [await ada.asks(secret, "none"), await ada.asks(secret, ADA_MAIL), await ada.types("000000")]
     answers += [await ada.chooses("again"), await ada.chooses("provider")]
@@ -81,7 +81,7 @@ async def test_t57_a_form_that_is_not_ours_is_refused(
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Cookie": ""}, {"Cookie": f"{VISIT}=other"}])
 async def test_t57_a_forged_wish_for_a_code_is_refused(site: Site, headers: dict[str, str]) -> None:
-    """The link page's own guard holds for this button as well: no mail is sent."""
+    """The link page's own guard holds for this button as well: no mail is sent (guard: `own_form` in `Pages.go_on`)."""
     ada, secret = typist(site), await site.home.start()
     await ada.opens(f"/link/{secret}")
     data = ada.fields | {"way": "email", "email": ADA_MAIL}

@@ -60,7 +60,8 @@ async def test_it_is_off_until_it_is_wanted(clock: Any) -> None:
 
 
 async def test_t11_looking_at_the_page_changes_nothing(site: Site) -> None:
-    """However often it is loaded, the newest code stays the newest, and no guess is spent."""
+    """However often it is loaded, the newest code stays the newest, and no guess is spent (guard: `Embedded.newest`
+    only reads)."""
     ada = typist(site)
     await ada.asks(await site.home.start(), ADA_MAIL)
     before = site.home.store.dump()
@@ -71,7 +72,8 @@ async def test_t11_looking_at_the_page_changes_nothing(site: Site) -> None:
 
 
 async def test_t56_what_was_typed_is_inert(site: Site) -> None:
-    """An address full of HTML is shown as it is, beside the words that it is none."""
+    """An address full of HTML is shown as it is, beside the words that it is none (guard: `autoescape` in
+    `_templates`)."""
     ada = typist(site)
     answer = await ada.asks(await site.home.start(), "<img src=x onerror=alert(1)>\"'@corp.example")
     assert answer.status == 400
