@@ -270,7 +270,7 @@ async def test_t61_an_end_that_was_cut_off_is_finished_by_whoever_comes(door: Do
 
 
 async def test_t61_a_whole_organization_leaves(door: Door, clock: HandClock) -> None:
-    """Installed for all of it, it ends for all of it."""
+    """Installed for all of it, it ends for all of it (guard: `org_wide` in `Departures._end`)."""
     await door.store.async_save(granted(None, "E1"))
     await door.installs.departures.left(Installation("T7", "Grid", "UBOT", "B1", "A1", "E1"), clock())
     await door.tasks.drain()
