@@ -266,6 +266,7 @@ async def test_t59_one_account_in_two_workspaces(home: House) -> None:
     here, there = await home.link(ADA), await home.link(ADA_ELSEWHERE)
     assert here.identity == there.identity
     assert here.version != there.version
+    assert [await home.rooms.links.principal(slack) for slack in (ADA, ADA_ELSEWHERE)] == [here, there]
 
 
 async def test_t54_no_entry_no_link(home: House) -> None:
