@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 import structlog
 
 from handlers.workspace import Installation
-from oauth import Links
+from oauth import Links, SlackUser
 
 log = structlog.get_logger(__name__)
 
@@ -54,16 +54,27 @@ class LifeCycle:
     async def _changed(self, user: object, installed: Installation) -> None:
         if not isinstance(user, Mapping) or not isinstance(user.get("id"), str):
             return
+        slack = installed.person(user["id"])
         reason = "deactivated" if user.get("deleted") is True else None
-        if reason is None and self.external == "deny" and is_guest(user):
+        if reason is None and self.external == "deny" and is_outside(user, slack):
             reason = "guest"
         if reason is not None:
-            await self.links.unlink(installed.person(user["id"]), reason)
+            await self.links.unlink(slack, reason)
 
 
-def is_guest(user: Mapping[str, Any]) -> bool:
-    """Whether Slack calls this person a guest or a stranger (docs.slack.dev, "User object")."""
-    return any(user.get(name) is True for name in ("is_restricted", "is_ultra_restricted", "is_stranger"))
+def is_outside(user: Mapping[str, Any], slack: SlackUser) -> bool:
+    """Whether Slack's word on a person of this workspace is that they are a guest, or at home elsewhere.
+
+    Somebody from another workspace in a shared channel is no `is_stranger` there (docs.slack.dev, "User object"), so
+    their home is looked at too.
+    """
+    if any(user.get(name) is True for name in ("is_restricted", "is_ultra_restricted", "is_stranger")):
+        return True
+    home, organization = user.get("team_id"), user.get("enterprise_user")
+    if not isinstance(home, str) or not home or home in {slack.team, slack.enterprise}:
+        return False
+    found = organization.get("enterprise_id") if isinstance(organization, Mapping) else None
+    return slack.enterprise is None or found != slack.enterprise
 
 
 def _holds_bot(tokens: object) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import structlog
 from slack_sdk.errors import SlackApiError
 
-from handlers.life_cycle import is_guest
+from handlers.life_cycle import is_outside
 from handlers.speaker import Speaker
 from handlers.workspace import Workspaces
 from oauth import SlackProfile
@@ -66,7 +66,7 @@ class People:
             return plain
         if user.get("deleted") or user.get("is_bot"):
             raise NoPerson
-        if self.external == "deny" and is_guest(user):
+        if self.external == "deny" and is_outside(user, who.slack):
             raise Guest
         found = user.get("profile")
         about = found if isinstance(found, dict) else {}

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from bson import encode
 
@@ -16,7 +17,7 @@ from bot.database import connect
 from bot.parts import vault
 from bot.sandbox.demo import free_ports, running
 from bot.sandbox.tenant import Browser, PageRefused
-from tests.scenarios.town import ADA, BOB, CAROL, SUPPORT, Town, controls, words
+from tests.scenarios.town import ADA, BOB, CAROL, SUPPORT, Town, controls, eventually, words
 
 
 def value_of(card: dict[str, Any]) -> str:
@@ -325,3 +326,40 @@ async def test_t17_a_second_account_is_refused_and_said(town: Town) -> None:
     assert code is not None
     assert "/agent unlink" in await town.types(ADA, f"code {code[1]}")
     assert "ada@example.com" in await town.types(ADA, "status")
+
+
+@pytest.mark.parametrize("guest", ["multi", "single"])
+async def test_t60_a_guest_is_sent_no_link(town: Town, guest: str) -> None:
+    """Neither where they ask nor in their direct messages (guard: `is_outside` in `People.profile`)."""
+    town.slack.add_person("Eve", guest=guest)
+    assert "no guests" in await town.types("U0EVE", "link", "C0GENERAL")
+    assert town.seen("U0EVE") == []
+
+
+async def test_t60_a_member_who_becomes_a_guest_is_unlinked(town: Town) -> None:
+    """At the tenant too, and they are told why (guard: `LifeCycle._changed`)."""
+    await town.links(BOB, "bob")
+    await town.slack.change_person(BOB, guest="single")
+    await town.sees(BOB, "You are a guest")
+    await eventually(lambda: not town.tenant.families("bob"))
+
+
+async def test_t15_an_expired_link_is_one_click_from_a_fresh_one(town: Town) -> None:
+    """The page of a link that was replaced sends another to the same person's direct messages, and that one works."""
+    old = await town.link_of(ADA)
+    await town.link_of(ADA)
+    before = town.latest(ADA)
+    async with Browser() as browser:
+        async with aiohttp.ClientSession(cookie_jar=browser.cookies) as session, session.get(old) as answer:
+            page = await answer.text()
+        action, csrf = re.search(r'action="([^"]+/again)"', page), re.search(r'name="csrf" value="([^"]+)"', page)
+        assert action, page
+        assert csrf
+        async with (
+            aiohttp.ClientSession(cookie_jar=browser.cookies) as session,
+            session.post(f"{town.around.public_url}{action[1]}", data={"csrf": csrf[1]}) as answer,
+        ):
+            assert "A fresh link is on its way" in await answer.text()
+    card = await town.sees_control(ADA, "link.open", after=before)
+    fresh = next(e["url"] for e in controls(card) if e.get("action_id") == "link.open")
+    assert "You are linked" in await town.signs_in(fresh, "ada")

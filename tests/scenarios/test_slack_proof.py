@@ -110,7 +110,7 @@ async def test_t13_a_stranger_in_my_link_is_refused(town: Town) -> None:
         await refusal(browser, await back(await to_slack(link, "mallory", browser), MALLORY))
     assert await nobody_is_linked(town, MALLORY, ADA)
     assert await refused_for(town, ADA) == ["slack_differs"]
-    assert "Nobody has signed in" in await town.types(ADA, "code 0000-0000")
+    assert "No code is used here" in await town.types(ADA, "code 0000-0000")
     async with Browser() as browser:
         assert "You are linked" in (await browser.open(await back(await to_slack(link, "ada", browser), ADA)))[1]
 

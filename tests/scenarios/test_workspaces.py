@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from bot.sandbox.demo import surroundings
 from bot.sandbox.slack import SECOND, TEAM, SandboxWorkspace
 from bot.sandbox.tenant import Browser
 from bot.serving import serving
-from tests.scenarios.town import ADA, BOB, Shown, Town, controls, words
+from tests.scenarios.town import ADA, BOB, Shown, Town, controls, eventually, words
 
 NORTH, SOUTH, GRID = "T0NORTH", "T0SOUTH", "E0GRID"
 EVE, DAN = "U0EVE", "U0DAN"
@@ -218,13 +218,6 @@ async def test_t33_no_bot_token_rests_in_the_open(country: Country) -> None:
         dump += repr([one async for one in country.database[name].find({})])
     assert '"installs"' not in dump
     assert "xoxb-" not in dump
-
-
-async def eventually(holds: Callable[[], object]) -> None:
-    """Wait until something holds that no page of Slack shows."""
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - what is waited for is in other processes' hands
-            await asyncio.sleep(0.02)
 
 
 async def _settled(country: Country) -> list[Entry]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +138,13 @@ def words(shown: Any) -> str:
 def controls(message: Shown) -> list[Shown]:
     """The elements of a message that can be pressed."""
     return [e for block in message.get("blocks") or [] for e in block.get("elements", []) if isinstance(e, dict)]
+
+
+async def eventually(holds: Callable[[], object]) -> None:
+    """Wait until something holds that no page of Slack shows."""
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - what is waited for is in other processes' hands
+            await asyncio.sleep(0.02)
 
 
 _READ = {"text", "title", "description"}

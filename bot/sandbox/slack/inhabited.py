@@ -65,8 +65,7 @@ class SandboxWorkspace:
 
     def add_person(self, name: str, *, email: str | None = None, **more: Any) -> Person:
         """Let somebody else in; `more` are fields of Person: `guest="single"`, `confirmed=False`, `team="T0OTHER"` for
-        somebody of another workspace in the shared channels; beside it `stranger=False` to have them marked as Slack
-        does, or `stranger=True` for one in no channel.
+        somebody of another workspace in the shared channels, with `stranger=True` beside it for one in no channel.
         """
         handle = name.lower()
         address = email or f"{handle}@example.com"

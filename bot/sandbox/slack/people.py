@@ -16,7 +16,7 @@ class Person:
 
     `guest` is `multi` or `single`, by the channels that a guest may be in. `stranger` is the mark of users.info: at
     Slack it is true for people of other workspaces who are in no channel that the app sees, and false for those in
-    its shared channels. None says nothing of channels and marks everybody of another workspace.
+    its shared channels.
     """
 
     id: str
@@ -27,7 +27,7 @@ class Person:
     team: str = FIRST.id
     deleted: bool = False
     guest: Guest | None = None
-    stranger: bool | None = None
+    stranger: bool = False
 
     def as_slack(self, team: Team, *, with_email: bool) -> dict[str, Any]:
         """The `user` object of users.info, as seen from a workspace; the address only under `users:read.email`."""
@@ -56,7 +56,7 @@ class Person:
             "is_primary_owner": False,
             "is_restricted": self.guest is not None,
             "is_ultra_restricted": self.guest == "single",
-            "is_stranger": not team.holds(self.team) if self.stranger is None else self.stranger,
+            "is_stranger": self.stranger,
             "is_bot": False,
             "is_app_user": False,
             "is_email_confirmed": self.confirmed,

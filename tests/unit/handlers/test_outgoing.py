@@ -106,13 +106,27 @@ async def test_t15_bots_and_ended_accounts_are_not_invited(api: SlackApi, user: 
         await People(workspace(api), "deny").profile(ADA)
 
 
-@pytest.mark.parametrize("mark", ["is_restricted", "is_ultra_restricted", "is_stranger"])
-async def test_t60_guests_are_not_invited(api: SlackApi, mark: str) -> None:
-    """By default neither guests nor strangers are linked; one word allows them (guard: `is_guest`)."""
-    api.answers["users.info"] = {"ok": True, "user": {"real_name": "Eve", mark: True}}
+@pytest.mark.parametrize(
+    "about",
+    [
+        {"is_restricted": True}, {"is_ultra_restricted": True}, {"is_stranger": True}, {"team_id": "T9"},
+        {"team_id": "T9", "is_stranger": False}, {"team_id": "T9", "enterprise_user": {"enterprise_id": "E9"}},
+    ],
+)  # fmt: skip
+async def test_t60_guests_are_not_invited(api: SlackApi, about: dict[str, Any]) -> None:
+    """By default neither guests nor people from elsewhere are linked; one word allows them (guard: `is_outside`)."""
+    api.answers["users.info"] = {"ok": True, "user": {"real_name": "Eve", **about}}
     with pytest.raises(Guest):
         await People(workspace(api), "deny").profile(ADA)
     assert (await People(workspace(api), "allow").profile(ADA)).user_name == "Eve"
+
+
+async def test_members_are_at_home_in_all_of_their_organization(api: SlackApi) -> None:
+    """Another workspace of the same Enterprise Grid is no other home."""
+    about = {"real_name": "Eve", "team_id": "T9", "enterprise_user": {"enterprise_id": "E1"}}
+    api.answers["users.info"] = {"ok": True, "user": about}
+    eve = Speaker(SlackUser("T1", "U0EVE", "E1"), "eve", external=False)
+    assert (await People(workspace(api), "deny").profile(eve)).user_name == "Eve"
 
 
 @pytest.mark.parametrize("answer", [{"ok": False, "error": "internal_error"}, web.Response(status=500)])

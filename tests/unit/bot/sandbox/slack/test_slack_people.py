@@ -38,7 +38,7 @@ async def test_somebody_of_another_workspace_in_a_shared_channel_is_no_stranger(
     slack: SandboxSlack, calls: Calls, listener: Listener
 ) -> None:
     """Slack's mark is for those whom the app shares no channel with: only the workspace tells the others."""
-    slack.add_person("Mallory", team="T0OTHER", stranger=False)
+    slack.add_person("Mallory", team="T0OTHER")
     mallory = (await calls.ok("users.info", user="U0MALLORY"))["user"]
     assert (mallory["is_stranger"], mallory["team_id"]) == (False, "T0OTHER")
     assert (await calls.ok("conversations.info", channel="C0GENERAL"))["channel"]["is_ext_shared"] is True

