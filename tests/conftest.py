@@ -7,6 +7,7 @@ import secrets
 import shutil
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -81,9 +82,9 @@ QUIET = (
 )
 
 
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    """A browser of this test alone; the machine must have one, playwright's own download is not used."""
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    """A browser; the machine must have one, playwright's own download is not used."""
     found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if found is None:
         pytest.skip("no chromium on this machine: with Debian, apt-get install chromium")
@@ -91,3 +92,10 @@ async def chromium() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(executable_path=found, args=list(QUIET))
         yield browser
         await browser.close()
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    """A browser of this test alone."""
+    async with launched() as browser:
+        yield browser

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, ConsoleMessage, Page, Response, async_playwright, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, Response, expect
 
 from bot import config, keyring
 from bot.database import opened
@@ -19,7 +18,7 @@ from bot.sandbox.demo import Surroundings, surroundings
 from bot.serving import serving
 from tests.browser.pages.table import PAGES, Shown
 from tests.browser.pages.visitor import Later, Visitor
-from tests.conftest import BROWSERS, QUIET
+from tests.conftest import launched
 from tests.scenarios.town import Town
 
 
@@ -53,13 +52,8 @@ def heard_of(page: Page) -> list[str]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def window() -> AsyncIterator[Browser]:
     """One browser for the whole table."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    if found is None:
-        pytest.skip("no chromium on this machine: with Debian, apt-get install chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=found, args=list(QUIET))
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 def app_at_slack(around: Surroundings) -> dict[str, str]:

@@ -23,7 +23,7 @@ from oauth import Site, Vault
 from tests.conftest import HandClock
 from tests.fakes.audit import MemoryAuditStore
 from tests.fakes.runner import AUDIT_KEY
-from tests.unit.handlers.installs.test_installation_store import KEYS, granted
+from tests.unit.handlers.installs.granted import KEYS, granted
 from tests.unit.handlers.slack_api import SlackApi
 
 GRANTED = {

@@ -6,7 +6,6 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from slack_sdk.oauth.installation_store import Installation
 
 from bot.database import Database
 from handlers.installs.records import installed
@@ -14,37 +13,7 @@ from handlers.installs.store import MongoInstallationStore, MongoStateStore
 from oauth import Vault
 from oauth.errors import SealBroken
 from tests.conftest import HandClock
-
-CANARY = "xoxb-canary"
-KEYS = {"keys": [{"kty": "oct", "k": "A" * 42 + "E", "kid": "one"}]}
-
-
-def granted(
-    team: str | None = "T1",
-    enterprise: str | None = None,
-    *,
-    token: str = CANARY,
-    **more: object,
-) -> Installation:
-    """What an installation brings."""
-    fields: dict[str, object] = {
-        "app_id": "A1", "team_id": team, "team_name": "Work", "enterprise_id": enterprise, "bot_token": token,
-        "bot_id": "B1", "bot_user_id": "UBOT", "bot_scopes": "chat:write", "user_id": "U0ADA",
-        "is_enterprise_install": team is None, "installed_at": 1_700_000_000.0,
-    }  # fmt: skip
-    return Installation(**(fields | more))
-
-
-@pytest.fixture
-def vault() -> Vault:
-    """One key."""
-    return Vault(KEYS)
-
-
-@pytest.fixture
-def store(mongo_database: Database, vault: Vault) -> MongoInstallationStore:
-    """On a real server."""
-    return MongoInstallationStore(mongo_database, vault)
+from tests.unit.handlers.installs.granted import granted
 
 
 async def test_what_was_installed_is_found_by_its_workspace(store: MongoInstallationStore, vault: Vault) -> None:

@@ -20,7 +20,7 @@ from handlers.post import client
 from handlers.workspace import NotInstalled
 from oauth import SlackUser, Vault
 from tests.conftest import HandClock
-from tests.unit.handlers.installs.test_installation_store import KEYS, granted
+from tests.unit.handlers.installs.granted import granted
 from tests.unit.handlers.slack_api import SlackApi
 
 ADA = SlackUser("T1", "U0ADA")
@@ -66,18 +66,6 @@ async def api(exchange: Exchange) -> AsyncIterator[SlackApi]:
     await found.server.start_server()
     yield found
     await found.server.close()
-
-
-@pytest.fixture
-def vault() -> Vault:
-    """One key."""
-    return Vault(KEYS)
-
-
-@pytest.fixture
-def store(mongo_database: Database, vault: Vault) -> MongoInstallationStore:
-    """On a real server."""
-    return MongoInstallationStore(mongo_database, vault)
 
 
 def rotation(store: MongoInstallationStore, api: SlackApi, vault: Vault, clock: HandClock) -> Rotation:
