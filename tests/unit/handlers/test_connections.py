@@ -116,7 +116,8 @@ async def test_one_call_at_a_time_for_a_person_and_none_is_forgotten(room: Room)
     last_look = room.known.held = asyncio.Event()
     await room.known.looks.get()
     room.known.people.clear()
-    await room.reports.report(ADA)
+    async with asyncio.timeout(5):
+        await room.reports.report(ADA)
     assert [status for _, status in room.told] == ["connected"]
     room.known.held = None
     last_look.set()
