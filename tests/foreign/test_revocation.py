@@ -90,7 +90,7 @@ async def scene(mongo_uri: str, tmp_path: Path) -> AsyncIterator[Scene]:
 
 async def test_t32_a_logout_at_the_provider_reaches_every_replica(scene: Scene) -> None:
     """Ada signs out in her browser, the provider tells one replica, and within five seconds she is told and all of
-    them refuse (guard: `revoke_subject` in `Links.logged_out`)."""
+    them refuse (guard: `_end_all` in `Links.logged_out`)."""
     await scene.browser.sign_out(scene.built.provider.issuer)
     within = Deadline(PROMISED)
     await scene.ends_in_time(within)
@@ -102,7 +102,7 @@ async def test_t32_a_logout_at_the_provider_reaches_every_replica(scene: Scene) 
 
 async def test_t32_the_operator_reaches_every_replica(scene: Scene) -> None:
     """`countersign links revoke --sub` beside the replicas: within five seconds all of them refuse, and Ada is told
-    (guard: `unlink` in `_revoke`)."""
+    (guards: `unlink`, and `revoke_subject` again, in `_revoke`)."""
     code, said = await scene.built.product.command("links", "revoke", "--sub", "person-ada")
     within = Deadline(PROMISED)
     assert code == 0, said
@@ -127,7 +127,7 @@ async def test_t32_replicas_see_the_end_of_a_link_by_themselves(scene: Scene, tm
 
 async def test_t32_unlinking_at_one_replica_reaches_every_other(scene: Scene) -> None:
     """`/agent unlink` at another replica than the one that linked: within five seconds all of them refuse (guard:
-    `remove_link` in `Links._end`)."""
+    `remove_link` in `Links._cut`)."""
     assert "You are unlinked" in await scene.ada[2].types("unlink")
     within = Deadline(PROMISED)
     await scene.ends_in_time(within)

@@ -345,7 +345,8 @@ async def test_t60_a_member_who_becomes_a_guest_is_unlinked(town: Town) -> None:
 
 
 async def test_t15_an_expired_link_is_one_click_from_a_fresh_one(town: Town) -> None:
-    """The page of a link that was replaced sends another to the same person's direct messages, and that one works."""
+    """The page of a link that was replaced sends another to the same person's direct messages, and that one works
+    (guard: `ticket_after` in `FreshLinks.ask`)."""
     old = await town.link_of(ADA)
     await town.link_of(ADA)
     before = town.latest(ADA)
