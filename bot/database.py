@@ -182,10 +182,13 @@ class EmbeddedServer:
         )  # fmt: skip
         while process.returncode is None:
             if await _listens(port):
-                client, database = connect(f"mongodb://127.0.0.1:{port}/", "admin")
+                # Without retryable writes: on this machine nothing gets lost on the way, and the server walks through
+                # all that it remembers of them at each write.
+                uri = f"mongodb://127.0.0.1:{port}/?retryWrites=false"
+                client, database = connect(uri, "admin")
                 try:
                     if await alive(database):
-                        return f"mongodb://127.0.0.1:{port}/"
+                        return uri
                 finally:
                     client.close()
             await asyncio.sleep(0.02)

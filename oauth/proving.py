@@ -151,12 +151,12 @@ class Proving:
     async def by_code(self, slack: SlackUser, code: str) -> Principal:
         """Prove by the code from the page. Raises LinkError or SealBroken."""
         if self._slack is not None:
-            raise NoCodePending  # not even one that was made before this proof was asked for
+            await self._nothing_to_prove(slack, NoCodePending())  # nor by a code from before this was the proof
         ticket = await self._store.count_guess(slack, tickets.GUESSES, self._clock())
         if ticket is None or ticket.sealed_code is None or ticket.sealed_grant is None:
             former = await self._store.ticket(slack)
             pending = former is not None and former.sealed_code is not None
-            raise CodeExpired if pending else NoCodePending
+            await self._nothing_to_prove(slack, CodeExpired() if pending else NoCodePending())
         try:
             expected = self._vault.open(ticket.sealed_code, record=ticket.record, name="code").decode()
             grant = self._grant(ticket)
@@ -173,8 +173,12 @@ class Proving:
         if taken is None:
             former = await self._store.ticket(slack)
             done = former is not None and (former.hash, former.stage) == (ticket.hash, Stage.DONE)
-            raise TicketUsed if done else CodeExpired
+            await self._nothing_to_prove(slack, TicketUsed() if done else CodeExpired())
         return await self._complete(taken, grant)
+
+    async def _nothing_to_prove(self, slack: SlackUser, reason: LinkError) -> NoReturn:
+        await self._observer.record(LinkEvent("link.refused", "denied", slack, reason=reason.code))
+        raise reason
 
     async def by_slack(self, ticket: Ticket, *, code: str | None, error: str | None, iss: str | None) -> Returned:
         """Prove by who is signed in to Slack in the login's own browser. Raises IdentityError; the grant ends then.
