@@ -236,20 +236,23 @@ async def test_a_slack_that_takes_no_update_keeps_nobody_from_linking(modern: To
 
 
 async def test_slacks_own_connect_opens_the_window(modern: Town) -> None:
-    """Pressed beside the app: the window with a live link, nothing else, and it links."""
+    """Pressed beside the app: the window with a live link, no message that points to it, and it links."""
     await modern.slack.gestures.ask_connection(BOB, "connect")
     provider = await window(modern, BOB)
-    assert modern.seen(BOB) == []
     assert "You are linked" in await modern.signs_in(provider["auth_url"], "bob")
     await knows(modern, BOB, connected=True)
+    receipt = await modern.sees_control(BOB, "link.not_me")
+    assert modern.seen(BOB) == [receipt]
 
 
 async def test_slacks_own_connect_sends_the_message_where_there_is_no_window(modern: Town) -> None:
     """One message, with the link; the person looks at Slack already, so no note points to it."""
     modern.slack.fail(REQUEST, error="unknown_method")
     await modern.slack.gestures.ask_connection(BOB, "connect")
-    await modern.sees(BOB, "Link your account")
-    assert login_messages(modern, BOB) == modern.seen(BOB)
+    card = await modern.sees(BOB, "Link your account")
+    assert "You are linked" in await modern.signs_in(address(card), "bob")
+    receipt = await modern.sees_control(BOB, "link.not_me")
+    assert [message["ts"] for message in modern.seen(BOB)] == [card["ts"], receipt["ts"]]
 
 
 async def test_slacks_own_connect_tells_a_linked_person_whose_account_it_is(modern: Town) -> None:

@@ -208,9 +208,10 @@ async def test_a_person_whom_slack_does_not_know_keeps_no_other_waiting(room: Ro
 
 
 async def test_a_workspace_that_the_bot_has_left_is_told_nothing(room: Room, clock: HandClock) -> None:
-    """There is no token for it, now or later."""
+    """There is no token for it now, and whoever installs it anew begins with nobody linked."""
     room.workspaces.installed = Installation("T9", "Elsewhere", "UBOT", "BBOT", "A1")
     await room.reports.report(ADA)
+    room.workspaces.installed = Installation("T1", "Work", "UBOT", "BBOT", "A1")
     clock.forward(hours=1)
     await room.reports.see_to()
     assert room.told == []
