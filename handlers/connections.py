@@ -76,7 +76,7 @@ class Reports:
             for _ in range(_TURNS):
                 self._busy[slack.key] = False
                 told = await self._tell(slack)
-                if told is None or (await self._status(slack) == told and not self._busy[slack.key]):
+                if told is None or (await self._holds(slack, told) and not self._busy[slack.key]):
                     break
         finally:
             del self._busy[slack.key]
@@ -106,6 +106,14 @@ class Reports:
             return None
         self._late.pop(slack.key, None)
         return status
+
+    async def _holds(self, slack: SlackUser, told: str) -> bool:
+        """Whether it is still so. If nobody can look just now, that is seen to later."""
+        try:
+            return await self._status(slack) == told
+        except Exception as error:
+            self._again(slack, type(error).__name__)
+            return True
 
     async def _status(self, slack: SlackUser) -> str:
         return "disconnected" if await self._links.principal(slack) is None else "connected"

@@ -180,6 +180,23 @@ async def test_a_database_that_is_away_is_asked_later(room: Room, clock: HandClo
     assert room.told == [(ADA.user, "connected")]
 
 
+async def test_a_second_look_that_fails_is_made_up_for(room: Room, clock: HandClock) -> None:
+    """What was told may have become untrue in that moment, so Slack is told once more later."""
+
+    def away_meanwhile(_: dict[str, Any]) -> dict[str, Any]:
+        room.known.away = True
+        return {"ok": True}
+
+    room.answers(away_meanwhile)
+    await room.reports.report(ADA)
+    room.answers({"ok": True})
+    room.known.away = False
+    room.known.people.clear()
+    clock.forward(seconds=15)
+    await room.reports.see_to()
+    assert room.told == [(ADA.user, "connected"), (ADA.user, "disconnected")]
+
+
 @pytest.mark.parametrize("error", STANDING)
 async def test_what_slack_refuses_for_good_is_logged_once_and_left(room: Room, clock: HandClock, error: str) -> None:
     """A bot token where Slack wants a user's, a scope that is missing: no call for anybody there for an hour."""
