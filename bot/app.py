@@ -22,6 +22,7 @@ from bot.config import Settings
 from bot.database import Database
 from bot.errors import ConfigurationError
 from bot.health import Health
+from bot.manifest import BOT_SCOPES, CONNECT_UI_SCOPE
 from bot.parts import Clock, audit_writer, checkpoints, identity_rooms, vault
 from bot.runner import Runner
 from bot.tasks import Tasks
@@ -254,7 +255,8 @@ def _installable(settings: Settings) -> App | None:
     if settings.slack_bot_token is not None or settings.slack_client_id is None or secret is None:
         return None
     authorize_url = f"{settings.slack_oidc_issuer.rstrip('/')}/oauth/v2/authorize"
-    return App(settings.slack_client_id, secret.get_secret_value(), authorize_url)
+    scopes = (*BOT_SCOPES, CONNECT_UI_SCOPE) if settings.slack_connect_ui == "on" else BOT_SCOPES
+    return App(settings.slack_client_id, secret.get_secret_value(), authorize_url, scopes)
 
 
 @web.middleware

@@ -20,7 +20,7 @@ from slack_sdk.errors import SlackApiError
 from handlers.blocks import plain, short
 from handlers.inert import inert
 from handlers.message import Block
-from handlers.workspace import NotInstalled, Workspaces
+from handlers.workspace import NotInstalled, Workspaces, reason_of
 from oauth import Clock, IdentityError, Links, Principal, SlackUser
 
 log = structlog.get_logger(__name__)
@@ -68,13 +68,6 @@ def connected(principal: Principal, team_name: str) -> Block:
 def auth_provider(url: str, fallback: Sequence[Block]) -> Block:
     """The block. A client that does not know it draws `fallback` in its place, and nobody sees both."""
     return {"type": BLOCK, **not_connected(url), "fallback": list(fallback)}
-
-
-def reason_of(refusal: SlackApiError) -> str | None:
-    """Slack's word for it; None where the answer was none of Slack's, such as a proxy's page."""
-    answer: object = getattr(refusal.response, "data", refusal.response)
-    reason = answer.get("error") if isinstance(answer, dict) else None
-    return reason if isinstance(reason, str) else None
 
 
 class Refusals:

@@ -18,12 +18,12 @@ from slack_sdk.errors import SlackApiError
 from bot.tasks import Tasks
 from handlers import cards, connect
 from handlers.answering import Ack
-from handlers.connect import ConnectUi, Refusals, reason_of
+from handlers.connect import ConnectUi, Refusals
 from handlers.errors import words
 from handlers.invitations import Invitations
 from handlers.post import Post
 from handlers.speaker import Speaker
-from handlers.workspace import NotInstalled, Workspaces
+from handlers.workspace import NotInstalled, Workspaces, reason_of
 from oauth import Clock, LinkEvent, Links, SlackUser
 
 log = structlog.get_logger(__name__)

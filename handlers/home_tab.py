@@ -27,7 +27,7 @@ from handlers import cards, home_view
 from handlers.message import Block, Message
 from handlers.people import Guest, NoPerson, People, PersonUnknown
 from handlers.speaker import Speaker
-from handlers.workspace import Workspaces
+from handlers.workspace import Workspaces, reason_of
 from oauth import Clock, IdentityError, LinkEvent, Linking, Links, SlackUser
 
 log = structlog.get_logger(__name__)
@@ -201,7 +201,7 @@ class HomeTab:
                 user_id=tab.slack.user, view={"type": "home", "blocks": blocks}, hash=known
             )
         except SlackApiError as refusal:
-            if refusal.response.get("error") != "hash_conflict":
+            if reason_of(refusal) != "hash_conflict":
                 raise
             return False
         tab.hash = answer["view"]["hash"]

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import ConfigurationError
-from handlers.workspace import Installation, NotInstalled, NotKnownYet
+from handlers.workspace import Installation, NotInstalled, NotKnownYet, reason_of
 from oauth import SlackUser
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class OneWorkspace:
         try:
             found: Any = (await self._client.auth_test()).data
         except SlackApiError as refusal:
-            error = str(refusal.response.get("error"))
+            error = str(reason_of(refusal))
             if error in _WRONG_TOKEN:
                 raise ConfigurationError(
                     [f"SLACK_BOT_TOKEN: Slack does not accept it ({error}). Copy it anew from the app's settings."]

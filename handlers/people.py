@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 
 from handlers.life_cycle import is_outside
 from handlers.speaker import Speaker
-from handlers.workspace import Workspaces
+from handlers.workspace import Workspaces, reason_of
 from oauth import SlackProfile
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class People:
             web = await self.workspaces.client(who.slack)
             answer: Any = (await web.users_info(user=who.slack.user)).data
         except SlackApiError as refusal:
-            error = refusal.response.get("error")
+            error = reason_of(refusal)
             log.warning("person_unknown", error=error)
             if self.external == "deny" and error in _STRANGER:
                 raise Guest from None

@@ -14,7 +14,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from handlers.message import Message
-from handlers.workspace import Workspaces
+from handlers.workspace import Workspaces, reason_of
 from oauth import SlackUser
 
 log = structlog.get_logger(__name__)
@@ -90,7 +90,7 @@ class Post:
         try:
             await (await self._workspaces.client(slack)).views_open(trigger_id=trigger, view=view)
         except SlackApiError as refusal:
-            log.warning("view_not_opened", error=refusal.response.get("error"))
+            log.warning("view_not_opened", error=reason_of(refusal))
             return False
         except Exception as error:  # the network; the caller has another way to ask
             log.warning("view_not_opened", kind=type(error).__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from oauth import SlackUser
@@ -70,3 +71,10 @@ class Workspaces(Protocol):
 
     async def see_to(self) -> None:
         """The periodic round: learn what is not known yet, renew what is about to end. Raises ConfigurationError."""
+
+
+def reason_of(refusal: SlackApiError) -> str | None:
+    """Slack's word for it; None where the answer was none of Slack's, such as a proxy's page."""
+    answer: object = getattr(refusal.response, "data", refusal.response)
+    reason = answer.get("error") if isinstance(answer, dict) else None
+    return reason if isinstance(reason, str) else None

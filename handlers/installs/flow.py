@@ -25,7 +25,6 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.audit.writer import AuditWriter
 from bot.errors import AuditUnavailable
-from bot.manifest import BOT_SCOPES
 from handlers.installs.store import STATE_LIFETIME, MongoInstallationStore, MongoStateStore
 from oauth import Site, SlackUser
 
@@ -62,6 +61,7 @@ class App:
     client_id: str
     client_secret: str
     authorize_url: str
+    scopes: tuple[str, ...]
 
 
 class InstallPages:
@@ -82,7 +82,7 @@ class InstallPages:
         settings = AsyncOAuthSettings(
             client_id=app.client_id,
             client_secret=app.client_secret,
-            scopes=BOT_SCOPES,
+            scopes=app.scopes,
             redirect_uri=f"{site.public_url}/slack/oauth_redirect",
             authorization_url=app.authorize_url,
             install_page_rendering_enabled=False,

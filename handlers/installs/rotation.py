@@ -12,6 +12,7 @@ from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
 from handlers.installs.records import Installed
 from handlers.installs.store import MongoInstallationStore
+from handlers.workspace import reason_of
 from oauth import Clock, Vault
 
 log = structlog.get_logger(__name__)
@@ -70,9 +71,7 @@ class Rotation:
                 return False
             return await self._store.rotated(leased, bot)
         except SlackTokenRotationError as refused:
-            log.error(
-                "bot_token_not_renewed", install=found.key, error=str(refused.api_error.response.get("error"))[:64]
-            )
+            log.error("bot_token_not_renewed", install=found.key, error=str(reason_of(refused.api_error))[:64])
             return False
         finally:
             await self._store.release(found.key, owner)

@@ -129,7 +129,10 @@ async def test_members_are_at_home_in_all_of_their_organization(api: SlackApi) -
     assert (await People(workspace(api), "deny").profile(eve)).user_name == "Eve"
 
 
-@pytest.mark.parametrize("answer", [{"ok": False, "error": "internal_error"}, web.Response(status=500)])
+@pytest.mark.parametrize(
+    "answer",
+    [{"ok": False, "error": "internal_error"}, web.Response(status=500), web.Response(status=502, text="<html>")],
+)
 async def test_t60_without_slacks_word_nobody_passes_for_a_member(api: SlackApi, answer: Any) -> None:
     """While Slack does not answer, a guest cannot be told from a member, so nobody is invited (guard: `PersonUnknown`
     in `People.profile`)."""

@@ -87,7 +87,7 @@ async def door(mongo_database: Database, clock: HandClock) -> AsyncIterator[Door
     await api.server.start_server()
     vault, trail, people, tasks = Vault(KEYS), MemoryAuditStore(), People(), Tasks()
     installs = Installs.of(
-        App("1.2", "hush", "https://slack.example/oauth/v2/authorize"),
+        App("1.2", "hush", "https://slack.example/oauth/v2/authorize", BOT_SCOPES),
         database=mongo_database,
         vault=vault,
         site=Site("http://127.0.0.1:8300", "https://tenant.example/"),

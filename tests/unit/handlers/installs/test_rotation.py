@@ -76,7 +76,7 @@ def rotation(store: MongoInstallationStore, api: SlackApi, vault: Vault, clock: 
 
 def replica(database: Database, vault: Vault, api: SlackApi, clock: HandClock) -> ManyWorkspaces:
     """One replica's view of all workspaces."""
-    return keeper(App("1.2", "hush", ""), database, vault, api.url, clock)
+    return keeper(App("1.2", "hush", "", ()), database, vault, api.url, clock)
 
 
 async def save(store: MongoInstallationStore, clock: HandClock, left: float) -> None:
