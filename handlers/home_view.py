@@ -53,7 +53,7 @@ class Picture:
     """What there is to see. `said` is the answer to what the person did last; an `outsider` may not be linked.
 
     `login_until` is how long their login link is valid, and `signed_in` who has signed in through it and waits for
-    the code, in words for people.
+    the code, in words for people; without `codes` the proof is another one.
     """
 
     team_name: str
@@ -65,6 +65,7 @@ class Picture:
     waiting: Sequence[Approval] = ()
     actions: Sequence[Action] = ()
     entries: Sequence[dict[str, Any]] = field(default=(), repr=False)
+    codes: bool = True
 
 
 def home(picture: Picture) -> list[Block]:
@@ -156,6 +157,8 @@ def _login(picture: Picture) -> list[Block]:
         # What was just said is not said again.
         known = picture.said is not None and until in picture.said.text
         there = "" if known else f"Your login link is in *Messages*, valid until {until}. "
+        if not picture.codes:
+            return [section(there or "Open it, and sign in."), buttons(*more)]
         return [
             section(f"{there}If the page shows you a code after the login, enter it here."),
             buttons(button(cards.LINK_ENTER_CODE, "Enter code"), *more),

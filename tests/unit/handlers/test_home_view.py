@@ -293,3 +293,10 @@ def test_t50_nothing_foreign_acts_in_the_tab(name: str, text: str, count: int) -
         )
     )
     shown(Picture(text, None, False, cards.note("x"), NOON, name or "s", entries=[record]))
+
+
+def test_where_another_proof_is_asked_for_there_is_no_code_to_enter() -> None:
+    """A login under way is said, with the buttons that help."""
+    blocks = shown(replace(UNLINKED, login_until=NOON, codes=False))
+    assert "link.enter_code" not in ids(blocks)
+    assert "home.link" in ids(blocks)
