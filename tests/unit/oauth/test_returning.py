@@ -45,7 +45,7 @@ async def test_t18_an_answer_in_another_browser_is_refused(home: House, browser:
 
 async def test_t19_a_state_works_once_and_for_its_own_login(home: House) -> None:
     """Replayed it is spent; swapped with somebody else's it meets the wrong browser; invented it is unknown (guards: in
-    `Linking._begun` the ticket of the state, its stage and its browser; the step in `Linking.returned` again)."""
+    `Linking._begun` the ticket of the state, its stage and its browser; what is spent in `Linking.returned` again)."""
     ada = await home.sign_in(await home.start(ADA), ADA_MAIL, browser="of-ada")
     bob = await home.sign_in(await home.start(BOB), BOB_MAIL, browser="of-bob")
     assert await outcome(home, ada | {"state": bob["state"]}) is WrongBrowser
@@ -97,8 +97,8 @@ async def test_t21_the_right_issuer_goes_on(home: House) -> None:
 
 
 async def test_t22_a_refused_login_can_be_begun_anew(home: House) -> None:
-    """`error` spends the state and not the link; the error's name is cut to safe letters (guards: the step in
-    `Linking.returned`, the cut in `LoginRefused`)."""
+    """`error` spends the state and not the link; the error's name is cut to safe letters (guards: the stage in
+    `Linking._begun`, what is spent in `Linking.returned`; the cut in `LoginRefused`)."""
     secret = await home.start()
     answer = await home.sign_in(secret, ADA_MAIL)
     with pytest.raises(LoginRefused) as refused:

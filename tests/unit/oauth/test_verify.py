@@ -73,7 +73,7 @@ async def test_t26_another_algorithm_of_the_same_key_is_refused(verifier: Verifi
 
 async def test_t26_keys_in_the_header_are_not_used(verifier: Verifier, clock: HandClock) -> None:
     """A token that brings its own key, an address of one, or an unknown critical extension is refused unseen (guard:
-    `_KEYS_IN_HEADER` in `Verifier._signed`)."""
+    `_KEYS_IN_HEADER` in `Verifier._signed`, and PyJWT again for `crit`)."""
     mallory = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     own = {"jwk": public_jwk(mallory, "mallory")}
     elsewhere = [{"jku": "https://mallory.example/jwks"}, {"x5u": "https://mallory.example"}]
