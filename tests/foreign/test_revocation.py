@@ -137,7 +137,7 @@ async def test_t32_unlinking_at_one_replica_reaches_every_other(scene: Scene) ->
 
 async def test_t32_a_replayed_logout_token_is_refused_by_every_replica(mongo_uri: str, tmp_path: Path) -> None:
     """The provider's own logout token, sent again: 400 everywhere, and the link that Ada has made since lives on
-    (guard: `logout_spent` in `Links.logged_out`)."""
+    (guards: `logout_spent` in `Links.logged_out`, and `spend_logout` again)."""
     async with world(mongo_uri, tmp_path, replicas=3) as built, Browser() as browser:
         ada = built.everywhere("ada")
         await built.links(ada[0], browser)

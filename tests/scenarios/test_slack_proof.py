@@ -167,7 +167,9 @@ async def test_t22_who_cancels_at_slack_can_begin_anew(town: Town) -> None:
     link = await town.link_of(ADA)
     async with Browser() as browser, Browser() as at_slack:
         cancelled = await at_slack.cancel(await to_slack(link, "ada", browser))
-        assert "You were not signed in" in await refusal(browser, cancelled)
+        page = await refusal(browser, cancelled)
+        assert "You were not signed in" in page
+        assert "login_refused: access_denied" in page
         assert await refused_for(town, ADA) == ["login_refused"]
         assert "You are linked" in (await browser.open(await back(await to_slack(link, "ada", browser), ADA)))[1]
 
