@@ -28,9 +28,9 @@ async def test_text_of_a_bot_never_becomes_html(desk: Desk) -> None:
         actions(button(text=plain(HOSTILE[:70]))),
     )
     ada = await desk.sits()
-    await expect(ada.last.locator("h3")).to_contain_text("<img src=x")
+    await expect(ada.last.locator("h2")).to_contain_text("<img src=x")
     assert await ada.last.locator("img, script, b:not(.name)").count() == 0
-    await expect(ada.last.locator("h3")).to_contain_text("<b>x</b> &lt;")
+    await expect(ada.last.locator("h2")).to_contain_text("<b>x</b> &lt;")
     links = await ada.last.locator("a").evaluate_all("all => all.map(a => [a.href, a.rel, a.textContent])")
     assert links == [["https://example.com/?a=1&b=2", "noopener noreferrer", "good"]]
     assert "#general" in await ada.page.title()
@@ -48,7 +48,7 @@ async def test_marks_are_shown_as_what_they_mean(desk: Desk) -> None:
     assert await said.locator(".mention").all_text_contents() == ["@Bob Okafor", "#support", "@here"]
     await expect(said.get_by_role("img", name="lock")).to_be_visible()
     await expect(said).to_contain_text("2*3*4 snake_case_name")
-    await expect(ada.last.locator("h3")).to_have_text("*not bold* `x` <@U0BOB>")
+    await expect(ada.last.locator("h2")).to_have_text("*not bold* `x` <@U0BOB>")
 
 
 async def test_an_ephemeral_is_seen_by_one_and_can_be_dismissed(desk: Desk) -> None:

@@ -131,7 +131,11 @@ async def test_members_are_at_home_in_all_of_their_organization(api: SlackApi) -
 
 @pytest.mark.parametrize(
     "answer",
-    [{"ok": False, "error": "internal_error"}, web.Response(status=500), web.Response(status=502, text="<html>")],
+    [
+        {"ok": False, "error": "internal_error"},
+        lambda _: web.Response(status=500),
+        lambda _: web.Response(status=502, text="<html>"),
+    ],
 )
 async def test_t60_without_slacks_word_nobody_passes_for_a_member(api: SlackApi, answer: Any) -> None:
     """While Slack does not answer, a guest cannot be told from a member, so nobody is invited (guard: `PersonUnknown`
