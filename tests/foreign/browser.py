@@ -92,13 +92,20 @@ class Browser:
     async def submit(self, page: Page, *, stop_before: str | None = None, **typed: str) -> Page:
         """Send the page's only form with what was typed."""
         (form,) = page.forms
+        return await self.send(page, form, stop_before=stop_before, **typed)
+
+    async def send(self, page: Page, form: Form, *, stop_before: str | None = None, **typed: str) -> Page:
+        """Send one form of the page with what was typed."""
         target = page.url.join(URL(form.action)) if form.action else page.url
         return await self._go(form.method, target, form.fields | typed, stop_before)
 
     async def sign_in(self, page: Page, account: str, *, stop_before: str | None = None) -> Page:
-        """From the link page, or the provider's, through login and consent to wherever that leads."""
+        """From the link page, or the provider's, through login and consent to wherever that leads.
+
+        A refusal is an end too, whatever its page offers.
+        """
         for _ in range(_MOST):
-            if not page.forms or (stop_before and str(page.url).startswith(stop_before)):
+            if page.status != 200 or not page.forms or (stop_before and str(page.url).startswith(stop_before)):
                 return page
             (form,) = page.forms
             typed = {"account": account} if "account" in form.fields else {}
