@@ -344,6 +344,24 @@ async def test_t60_a_member_who_becomes_a_guest_is_unlinked(town: Town) -> None:
     await eventually(lambda: not town.tenant.families("bob"))
 
 
+async def test_t60_somebody_from_elsewhere_in_a_shared_channel_is_denied(town: Town) -> None:
+    """Their mention and their command get no link, no call and no answer that others see; each is on record (guards:
+    `who.external`, and `Installation.holds`, in `Gate.admit`)."""
+    mallory = town.slack.add_person("Mallory", team="T0OTHER")
+    await town.links(ADA, "ada")
+    asked = await town.slack.say(mallory.id, SUPPORT, "<@U0BOT> run list_orders")
+    assert await town.types(mallory.id, "link") == ""
+    refused: set[object] = set()
+    async with asyncio.timeout(10):
+        while len(refused) < 2:  # noqa: ASYNC110 - nobody announces an entry
+            await asyncio.sleep(0.02)
+            refused = {e["reason"] for e in await entries(town) if e["type"] == "action.refused"}
+    assert refused == {"external_user", "foreign_origin"}
+    assert town.latest(mallory.id) == ""
+    assert town.seen(ADA, SUPPORT)[-1]["ts"] == asked
+    assert town.calls() == []
+
+
 async def test_t15_an_expired_link_is_one_click_from_a_fresh_one(town: Town) -> None:
     """The page of a link that was replaced sends another to the same person's direct messages, and that one works
     (guard: `ticket_after` in `FreshLinks.ask`)."""
