@@ -353,7 +353,7 @@ async def test_t60_somebody_from_elsewhere_in_a_shared_channel_is_denied(town: T
     assert await town.types(mallory.id, "link") == ""
     refused: set[object] = set()
     async with asyncio.timeout(10):
-        while len(refused) < 2:  # noqa: ASYNC110 - nobody announces an entry
+        while len(refused) < 2:
             await asyncio.sleep(0.02)
             refused = {e["reason"] for e in await entries(town) if e["type"] == "action.refused"}
     assert refused == {"external_user", "foreign_origin"}
