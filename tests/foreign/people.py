@@ -24,6 +24,7 @@ from tests.foreign import rig
 
 APP, BOT, BOT_USER, TEAM = "A0COUNTER", "B0COUNTER", "U0COUNTER", "T000000001"
 BOT_TOKEN, SIGNING_SECRET = "xoxb-of-the-rig", "the-signing-secret-of-the-rig"
+CLIENT_ID, CLIENT_SECRET = "1.2", "the-slack-client-secret-of-the-rig"
 CHANNEL = "C000000001"
 GRANTED = "chat:write,commands,im:history,im:write,team:read,users:read,users:read.email"
 NAMES = ("ada", "bob", "carol", "mallory")
@@ -219,8 +220,8 @@ class Person:
 
 
 @asynccontextmanager
-async def workspace() -> AsyncIterator[Workspace]:
-    """A workspace with people and our app in it."""
+async def workspace(redirect_uri: str) -> AsyncIterator[Workspace]:
+    """A workspace with people and our app in it, whose installation leads back to `redirect_uri`."""
     boxes: dict[str, list[Message]] = {"0": []}
 
     async def answered(request: web.Request) -> web.Response:
@@ -235,7 +236,7 @@ async def workspace() -> AsyncIterator[Workspace]:
     await site.start()
     port = runner.addresses[0][1]
     try:
-        async with rig.slack(_seed()) as url, aiohttp.ClientSession() as session:
+        async with rig.slack(_seed(redirect_uri)) as url, aiohttp.ClientSession() as session:
             built = Workspace(url, f"http://127.0.0.1:{port}/answers", boxes, session)
             members = (await built.call("users.list"))["members"]
             built.people = {each["name"]: each["id"] for each in members}
@@ -244,9 +245,14 @@ async def workspace() -> AsyncIterator[Workspace]:
         await runner.cleanup()
 
 
-def _seed() -> Mapping[str, Any]:
-    bot = {"app_id": APP, "client_id": "1.2", "bot_id": BOT, "bot_user_id": BOT_USER}
-    app = {"name": "Countersign", "bot_name": "countersign", "client_secret": "unused", "redirect_uris": []}
+def _seed(redirect_uri: str) -> Mapping[str, Any]:
+    bot = {"app_id": APP, "client_id": CLIENT_ID, "bot_id": BOT, "bot_user_id": BOT_USER}
+    app = {
+        "name": "Countersign",
+        "bot_name": "countersign",
+        "client_secret": CLIENT_SECRET,
+        "redirect_uris": [redirect_uri],
+    }
     return {
         "team": {"name": "Engine Works", "domain": "engine-works"},
         "users": [{"name": name, "real_name": name.capitalize(), "email": f"{name}@example.com"} for name in NAMES],

@@ -10,9 +10,10 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import aiohttp
 from bson import decode
@@ -118,6 +119,7 @@ class World:
     provider: rig.Provider
     shop: rig.Shop
     environment: Mapping[str, str] = field(repr=False)
+    slack_openid: rig.Provider | None = None
 
     @property
     def product(self) -> Product:
@@ -168,14 +170,26 @@ class World:
 
 
 @asynccontextmanager
-async def world(mongo_uri: str, directory: Path, *, replicas: int = 1) -> AsyncIterator[World]:
-    """Everything, running, with so many processes of the product on one database."""
+async def world(
+    mongo_uri: str,
+    directory: Path,
+    *,
+    replicas: int = 1,
+    organization: str | None = None,
+    slack: Literal["token", "proof", "install"] = "token",
+) -> AsyncIterator[World]:
+    """Everything, running, with so many processes of the product on one database.
+
+    With `organization` only its members may link, and the provider says that all are. The bot has a token of the
+    workspace; with "proof" people also show who they are by Sign in with Slack; with "install" it has no token yet.
+    """
     public_url = f"http://127.0.0.1:{_free_port()}"
     redirect_uri = f"{public_url}/oauth/callback"
     async with (
-        people.workspace() as workspace,
-        rig.provider(redirect_uri) as provider,
+        people.workspace(f"{public_url}/slack/oauth_redirect") as workspace,
+        rig.provider(redirect_uri, organization=organization) as provider,
         rig.shop(provider.issuer) as shop,
+        AsyncExitStack() as more,
     ):
         workspace.bot_url = public_url
         actions = directory / "actions.toml"
@@ -189,7 +203,6 @@ async def world(mongo_uri: str, directory: Path, *, replicas: int = 1) -> AsyncI
             "PUBLIC_URL": public_url,
             "PORT": public_url.rpartition(":")[2],
             "SLACK_API_URL": workspace.api_url,
-            "SLACK_BOT_TOKEN": people.BOT_TOKEN,
             "SLACK_SIGNING_SECRET": people.SIGNING_SECRET,
             "AUTH0_ISSUER": provider.issuer,
             "AUTH0_CLIENT_ID": rig.CLIENT_ID,
@@ -201,6 +214,18 @@ async def world(mongo_uri: str, directory: Path, *, replicas: int = 1) -> AsyncI
             "DATA_DIR": str(directory / "data"),
             "ACTIONS_FILE": str(actions),
         }
+        if organization is not None:
+            environment["AUTH0_ORGANIZATION"] = organization
+        openid = None
+        if slack == "proof":
+            openid = await more.enter_async_context(_slack_openid(workspace, f"{public_url}/oauth/slack"))
+            environment |= {"LINK_PROOF": "slack", "SLACK_OIDC_ISSUER": openid.issuer}
+        elif slack == "install":
+            environment["SLACK_OIDC_ISSUER"] = workspace.url
+        if slack != "install":
+            environment["SLACK_BOT_TOKEN"] = people.BOT_TOKEN
+        if slack != "token":
+            environment |= {"SLACK_CLIENT_ID": people.CLIENT_ID, "SLACK_CLIENT_SECRET": people.CLIENT_SECRET}
         code, keys = await Product({}, directory).command("keys", "new")
         assert code == 0, keys
         environment |= dict(line.split("=", 1) for line in shlex.split(keys))
@@ -211,7 +236,15 @@ async def world(mongo_uri: str, directory: Path, *, replicas: int = 1) -> AsyncI
             async with asyncio.TaskGroup() as starts:
                 for product in products:
                     starts.create_task(product.start())
-            yield World(products, workspace, provider, shop, environment)
+            yield World(products, workspace, provider, shop, environment, openid)
+
+
+def _slack_openid(workspace: people.Workspace, redirect_uri: str) -> AbstractAsyncContextManager[rig.Provider]:
+    """Sign in with Slack for the people of this workspace; Carol's account there is one with Ada's id elsewhere."""
+    user, team = "https://slack.com/user_id", "https://slack.com/team_id"
+    claims = {name: {user: id_, team: people.TEAM} for name, id_ in workspace.people.items()}
+    claims["carol"] = {user: workspace.people["ada"], team: "T0ELSEWHERE"}
+    return rig.slack_openid(redirect_uri, client_id=people.CLIENT_ID, client_secret=people.CLIENT_SECRET, claims=claims)
 
 
 def _replica(number: int, environment: Mapping[str, str], directory: Path) -> Product:

@@ -1,18 +1,23 @@
 // A certified OpenID provider (npm `oidc-provider`) at a free port, with people in it and forms that a plain HTTP client
 // can fill in. The first argument is JSON: `client_id`, `client_secret`, `redirect_uri`, `backchannel_logout_uri`,
-// `audience`, `scopes`, `lifetime`. Its issuer is its address without a trailing slash. Ends with its standard input.
+// `audience`, `scopes`, `lifetime`, `claims` (more of them, by the person's name), `organization` (`org_id` in ID and
+// access tokens, until told otherwise). Its issuer is its address without a trailing slash. Ends with its standard input.
 import { createServer } from 'node:http'
 import { randomBytes } from 'node:crypto'
 import { exportJWK, generateKeyPair } from 'jose'
 import Provider, { errors } from 'oidc-provider'
 
-const wanted = { lifetime: 300, ...JSON.parse(process.argv[2]) }
+const wanted = { lifetime: 300, claims: {}, ...JSON.parse(process.argv[2]) }
+let { organization } = wanted
+const membership = () => (organization ? { org_id: organization } : {})
 const people = Object.fromEntries(['ada', 'bob', 'carol', 'mallory'].map((name) => [name, {
   sub: `person-${name}`,
   name: name[0].toUpperCase() + name.slice(1),
   email: `${name}@example.com`,
   email_verified: true,
+  ...wanted.claims[name],
 }]))
+const more = Object.values(wanted.claims).flatMap(Object.keys)
 const { privateKey } = await generateKeyPair('RS256', { extractable: true })
 
 // What it told the application behind the browser's back, and what came to that.
@@ -33,7 +38,7 @@ const configuration = {
     client_secret: wanted.client_secret,
     redirect_uris: [wanted.redirect_uri],
     backchannel_logout_uri: wanted.backchannel_logout_uri,
-    backchannel_logout_session_required: true,
+    backchannel_logout_session_required: Boolean(wanted.backchannel_logout_uri),
     token_endpoint_auth_method: 'client_secret_post',
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
@@ -42,10 +47,11 @@ const configuration = {
   cookies: { keys: [randomBytes(32).toString('hex')] },
   findAccount: (_, id) => {
     const person = Object.values(people).find(({ sub }) => sub === id)
-    return person && { accountId: id, claims: () => person }
+    return person && { accountId: id, claims: () => ({ ...person, ...membership() }) }
   },
-  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+  claims: { openid: ['sub', 'org_id', ...more], email: ['email', 'email_verified'], profile: ['name'] },
   conformIdTokenClaims: false,
+  extraTokenClaims: membership,
   extraParams: ['audience'],
   pkce: { required: () => true },
   // A confidential client's tokens rotate near their end only, unless told; reuse ends the family either way.
@@ -118,6 +124,7 @@ async function interact(request, response) {
 const issued = []
 
 async function fate({ refresh_token: value, ...rest }) {
+  if (!value) return { state: 'none', ...rest }
   const token = await provider.RefreshToken.find(value)
   const state = !token ? 'gone' : token.consumed ? 'spent' : 'live'
   return { refresh_token: value, state, ...rest }
@@ -132,17 +139,29 @@ async function remember(ctx, next) {
   issued.push({ ...how, access_token, refresh_token, id_token })
 }
 
-const controls = { '/rig/issued': () => Promise.all(issued.map(fate)), '/rig/told': () => told }
+async function move(request) {
+  organization = (await read(request)).get('to')
+  return { organization }
+}
+
+const controls = {
+  '/rig/issued': () => Promise.all(issued.map(fate)),
+  '/rig/told': () => told,
+  '/rig/organization': move,
+}
 
 const server = createServer()
 await new Promise((ready) => server.listen(0, '127.0.0.1', ready))
-const issuer = `http://127.0.0.1:${server.address().port}`
+const { port } = server.address()
+const issuer = `http://127.0.0.1:${port}`
+// All ports of a host share its cookies, and there may be two providers at this one.
+configuration.cookies.names = Object.fromEntries(['interaction', 'resume', 'session'].map((n) => [n, `_${n}_${port}`]))
 const provider = new Provider(issuer, configuration)
 provider.use(remember)
 const protocol = provider.callback()
 server.on('request', async (request, response) => {
   if (controls[request.url]) {
-    const found = await controls[request.url]()
+    const found = await controls[request.url](request)
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(found))
   } else if (request.url.startsWith('/interaction/')) {
     await interact(request, response).catch((error) => {

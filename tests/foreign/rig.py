@@ -85,7 +85,7 @@ class Provider:
     redirect_uri: str
 
     async def issued(self, sub: str | None = None) -> list[dict[str, Any]]:
-        """Every answer of the token endpoint, and whether its refresh token is `live`, `spent` or `gone`."""
+        """Every answer of the token endpoint, and whether its refresh token is `live`, `spent`, `gone`, or `none`."""
         found: list[dict[str, Any]] = await got(f"{self.issuer}/rig/issued")
         return [each for each in found if sub in (None, each["sub"])]
 
@@ -93,6 +93,12 @@ class Provider:
         """Every `logout_token` that the client was sent and answered, and the `status` of its answer."""
         found: list[dict[str, Any]] = await got(f"{self.issuer}/rig/told")
         return found
+
+    async def moves_everybody(self, organization: str) -> None:
+        """From now on tokens say that whoever signs in, or did, is a member of this organization (`org_id`)."""
+        url, form = f"{self.issuer}/rig/organization", {"to": organization}
+        async with aiohttp.ClientSession() as session, session.post(url, data=form) as answer:
+            assert answer.status == 200
 
     async def active(self, refresh_token: str) -> bool:
         """What its introspection says of a refresh token, which spends nothing (RFC 7662)."""
@@ -137,8 +143,13 @@ class Shop:
 
 
 @asynccontextmanager
-async def provider(redirect_uri: str, *, lifetime: int = 300) -> AsyncIterator[Provider]:
-    """A provider that knows one client and tells it of logouts; `lifetime` of access tokens in seconds."""
+async def provider(
+    redirect_uri: str, *, lifetime: int = 300, organization: str | None = None
+) -> AsyncIterator[Provider]:
+    """A provider that knows one client and tells it of logouts; `lifetime` of access tokens in seconds.
+
+    With `organization` its tokens say that everybody is a member of that one.
+    """
     settings = {
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,
@@ -147,6 +158,24 @@ async def provider(redirect_uri: str, *, lifetime: int = 300) -> AsyncIterator[P
         "audience": AUDIENCE,
         "scopes": SCOPES,
         "lifetime": lifetime,
+        "organization": organization,
+    }
+    async with child("provider.mjs", settings) as url:
+        yield Provider(url, redirect_uri)
+
+
+@asynccontextmanager
+async def slack_openid(
+    redirect_uri: str, *, client_id: str, client_secret: str, claims: Mapping[str, Mapping[str, str]]
+) -> AsyncIterator[Provider]:
+    """A second provider that plays Slack's OpenID side: for the claims that it adds, by the person's name, see Slack's
+    "Sign in with Slack". It has no API of its own to give access to."""
+    settings = {
+        "client_id": client_id,
+        "client_secret": client_secret,
+        "redirect_uri": redirect_uri,
+        "scopes": [],
+        "claims": claims,
     }
     async with child("provider.mjs", settings) as url:
         yield Provider(url, redirect_uri)
