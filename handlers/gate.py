@@ -21,7 +21,7 @@ from handlers.life_cycle import LifeCycle, event_of
 from handlers.message import Message
 from handlers.speaker import Kind, Speaker, source, speaker
 from handlers.workspace import Installation, NotKnownYet, Workspaces
-from oauth import Clock
+from oauth import Clock, SlackUser
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +43,9 @@ class Answers(Protocol):
 
     async def answer(self, response_url: str, message: Message) -> bool:
         """Whether Slack took it."""
+
+    async def whisper(self, slack: SlackUser, channel: str, message: Message) -> None:
+        """To one person in a channel."""
 
 
 class Gate:
@@ -91,7 +94,7 @@ class Gate:
         if who is None or _is_own(payload, installed):
             return BoltResponse(status=200, body="")
         if who.external and self._external == "deny":
-            return await self._turn_away(who)
+            return await self._turn_away(who, spoken=_is_spoken(payload))
         # Slack delivers an event again under the same id. A command or a click it delivers once, so the same bytes
         # under the same signature are a replay.
         claim = signature if signature and found.kind is not Kind.EVENT else found.claim
@@ -118,18 +121,27 @@ class Gate:
             with suppress(AuditUnavailable):  # it is refused whether the trail takes it or not
                 await self._audit.append("action.refused", "denied", reason=reason)
 
-    async def _turn_away(self, who: Speaker) -> BoltResponse:
+    async def _turn_away(self, who: Speaker, *, spoken: bool) -> BoltResponse:
         await self._audit.append(
             "action.refused", "denied", slack=who.slack, reason="external_user", request=_short(who.request)
         )
+        said = cards.note(cards.OUTSIDERS)
         if who.response_url:
-            self._tasks.spawn(self._post.answer(who.response_url, cards.note(cards.OUTSIDERS)), "turned away")
+            self._tasks.spawn(self._post.answer(who.response_url, said), "turned away")
+        elif spoken and who.channel:
+            self._tasks.spawn(self._post.whisper(who.slack, who.channel, said), "turned away")
         return BoltResponse(status=200, body="")
 
 
 def _is_own(payload: Mapping[str, Any], installed: Installation) -> bool:
     event = payload.get("event")
     return isinstance(event, Mapping) and (bool(event.get("bot_id")) or event.get("user") == installed.bot_user)
+
+
+def _is_spoken(payload: Mapping[str, Any]) -> bool:
+    """Whether somebody has said something to the bot, and waits for an answer."""
+    event = payload.get("event")
+    return isinstance(event, Mapping) and event.get("type") in {"app_mention", "message"} and not event.get("subtype")
 
 
 def _only_reads(payload: Mapping[str, Any]) -> bool:

@@ -85,6 +85,18 @@ class Post:
             log.warning("answer_not_given", status=sent.status_code)
         return sent.status_code == 200
 
+    async def whisper(self, slack: SlackUser, channel: str, message: Message) -> None:
+        """A message that only this person sees, in a channel or in the direct messages with us; it may be lost."""
+        web = await self._workspaces.client(slack)
+        where = {"channel": channel, "unfurl_links": False, "unfurl_media": False, **message.as_slack()}
+        try:
+            if channel.startswith("D"):
+                await web.chat_postMessage(**where)
+            else:
+                await web.chat_postEphemeral(user=slack.user, **where)
+        except SlackApiError as refusal:
+            log.warning("whisper_lost", error=reason_of(refusal))
+
     async def open_view(self, slack: SlackUser, trigger: str, view: dict[str, Any]) -> bool:
         """Open a modal; False where Slack does not, e.g. because the trigger's three seconds are over."""
         try:

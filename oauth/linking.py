@@ -21,6 +21,7 @@ from oauth.tickets import OPEN_STAGES, Stage, Ticket
 from oauth.vault import Vault
 
 _KEPT = timedelta(days=1)
+_TRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +121,14 @@ class Linking:
 
         `changes` is asked anew for each try, since it may build on what the ticket says of codes that were sent.
         """
-        while True:
+        for _ in range(_TRIES):
             ticket = await self.open_ticket(secret)
             match = {"sealed_grant": None, "otp_start": ticket.otp_start}
             if ticket.sealed_grant is not None:
                 await self._revoker.end_login(ticket)
             elif await self._store.advance(ticket, OPEN_STAGES, changes(ticket), match=match) is not None:
                 return
+        raise TicketUnknown  # so many others are at it that none of them can mean well
 
     async def returned(
         self, *, state: str, browser: str | None, code: str | None, error: str | None, iss: str | None

@@ -118,6 +118,10 @@ class House:
         self.told.append((response_url, message.text))
         return True
 
+    async def whisper(self, slack: SlackUser, channel: str, message: Message) -> None:
+        """As Slack takes a word to one person."""
+        self.told.append((f"{channel}:{slack.user}", message.text))
+
     async def admit(self, payload: Mapping[str, Any], signature: str | None = None) -> BoltResponse:
         """As the gate does, and wait for the listener, which Bolt starts after it has acked an event."""
         answer = await self.gate.admit(dict(payload), signature)
@@ -240,6 +244,29 @@ async def test_t60_an_external_person_is_told_why(house: House) -> None:
     ((url, said),) = house.told
     assert url == "https://hooks.example"
     assert "Only members of this workspace" in said
+
+
+async def test_t60_whoever_speaks_from_outside_is_told_where_they_spoke(house: House) -> None:
+    """A mention has no `response_url`; the word goes to that person alone (guard: `whisper` in `Gate._turn_away`)."""
+    outside = {**MENTION, "event": {**MENTION["event"], "user_team": "T9"}}
+    await house.admit(outside)
+    await house.tasks.drain()
+    ((where, said),) = house.told
+    assert where == f"{MENTION['event']['channel']}:{MENTION['event']['user']}"
+    assert "Only members" in said
+
+
+async def test_t60_what_nobody_said_is_answered_nothing(house: House) -> None:
+    """Whoever only looks at the app, or edits a message, is not spoken to (guard: `_is_spoken`)."""
+    looked = {**MENTION, "event": {**MENTION["event"], "type": "app_home_opened", "user_team": "T9"}}
+    edited = {
+        **MENTION,
+        "event": {**MENTION["event"], "type": "message", "subtype": "message_changed", "user_team": "T9"},
+    }
+    for payload in (looked, edited):
+        await house.admit(payload)
+    await house.tasks.drain()
+    assert house.told == []
 
 
 async def test_t60_external_people_are_heard_where_they_are_allowed(clock: HandClock, deliveries: Deliveries) -> None:
