@@ -34,8 +34,6 @@ from handlers.connect import ConnectUi, Refusals
 from handlers.connections import Connections, Reports
 from handlers.events import Events
 from handlers.gate import Gate
-from handlers.home import Home, Overheard
-from handlers.home_tab import HomeTab, Sources
 from handlers.ingress import LARGEST, Ingress
 from handlers.installs import App, Installs, OneDeparture, keeper
 from handlers.invitations import Invitations
@@ -48,6 +46,7 @@ from handlers.post import Post, client
 from handlers.requests import Requests
 from handlers.socket_mode import Socket, app_of
 from handlers.store import MongoDeliveryStore
+from handlers.tab import Home, HomeTab, Overheard, Sources
 from handlers.workspace import Workspaces
 from oauth import IdentityError, IdentityRooms, utc_now
 

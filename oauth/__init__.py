@@ -10,10 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from oauth.addresses import Network
 from oauth.broker import Broker
-from oauth.embedded import Embedded
-from oauth.embedded_routes import EmbeddedPages
 from oauth.errors import IdentityError
 from oauth.fresh import FreshLinks
 from oauth.grants import Revoker
@@ -33,7 +30,10 @@ from oauth.models import (
     SlackUser,
     Subject,
 )
-from oauth.passwordless import Passwordless
+from oauth.own_page.addresses import Network
+from oauth.own_page.login import Embedded
+from oauth.own_page.passwordless import Passwordless
+from oauth.own_page.routes import EmbeddedPages
 from oauth.ports import LinkStore
 from oauth.provider import Client
 from oauth.proving import Proof, Proving

@@ -9,11 +9,11 @@ import structlog
 from aiohttp import web
 
 from oauth import tickets
-from oauth.embedded_routes import EmbeddedPages
 from oauth.errors import AddressMalformed, EmbeddedRefused, LinkError, RequestForged, StateUnknown, TokenInvalid
 from oauth.fresh import FreshLinks
 from oauth.linking import Linking
 from oauth.links import Links
+from oauth.own_page.routes import EmbeddedPages
 from oauth.proving import Returned
 from oauth.site import PAGES, Site, csrf, form_of
 from oauth.verify import Verifier

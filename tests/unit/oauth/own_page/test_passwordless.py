@@ -15,7 +15,7 @@ from jwt.algorithms import RSAAlgorithm
 from structlog.testing import capture_logs
 
 from oauth.errors import LoginRefused, ProviderUnavailable
-from oauth.passwordless import Passwordless
+from oauth.own_page.passwordless import Passwordless
 from tests.conftest import HandClock
 from tests.fakes.endpoint import GOOD, Endpoint, provider_for
 

@@ -28,9 +28,9 @@ from handlers.blocks import (
     section,
     short,
 )
-from handlers.home_waiting import DIVIDER, fits, requests
 from handlers.inert import inert
 from handlers.message import Block, Message
+from handlers.tab.waiting import DIVIDER, fits, requests
 from oauth import Principal
 
 LINK = "home.link"

@@ -17,7 +17,6 @@ from datetime import timedelta
 from typing import NoReturn
 
 from oauth import tickets
-from oauth.awaited import SENDS, Awaited, awaited, sealed
 from oauth.email_proof import same_address
 from oauth.errors import (
     EmbeddedRefused,
@@ -38,11 +37,12 @@ from oauth.grants import Grant, Revoker
 from oauth.linking import Linking
 from oauth.logins import Logins
 from oauth.models import Clock, LinkEvent, LinkObserver, TokenSet
-from oauth.passwordless import Passwordless
+from oauth.own_page.awaited import SENDS, Awaited, awaited, sealed
+from oauth.own_page.passwordless import Passwordless
+from oauth.own_page.typed import address_of, otp_of
 from oauth.ports import LinkStore
 from oauth.proving import Proving, Returned
 from oauth.tickets import Stage, Ticket
-from oauth.typed import address_of, otp_of
 from oauth.vault import Vault
 from oauth.verify import Nonce
 

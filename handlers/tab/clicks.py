@@ -15,15 +15,16 @@ from slack_bolt.async_app import AsyncApp
 from bot.approvals.model import Approval, CardPlace
 from bot.approvals.outbox import Cards
 from bot.audit.ports import AuditStore
-from handlers import cards, home_view, modals
+from handlers import cards, modals
 from handlers.answering import Ack, Answering, Work
 from handlers.approvals import ApprovalClicks
 from handlers.clicks import Clicks
-from handlers.home_tab import HomeTab
-from handlers.home_waiting import CARD
 from handlers.message import Message
 from handlers.requests import Requests
 from handlers.speaker import Speaker
+from handlers.tab import view as home_view
+from handlers.tab.tab import HomeTab
+from handlers.tab.waiting import CARD
 
 _ENTRIES = 50
 _NO_WINDOW = "I could not open the window: that took too long. Press it again, or type"

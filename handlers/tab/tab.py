@@ -23,10 +23,11 @@ from bot.approvals.model import Approval
 from bot.approvals.service import ApprovalService
 from bot.audit.ports import AuditStore
 from bot.tasks import Tasks
-from handlers import cards, home_view
+from handlers import cards
 from handlers.message import Block, Message
 from handlers.people import Guest, NoPerson, People, PersonUnknown
 from handlers.speaker import Speaker
+from handlers.tab import view as home_view
 from handlers.workspace import Workspaces, reason_of
 from oauth import Clock, IdentityError, LinkEvent, Linking, Links, SlackUser
 

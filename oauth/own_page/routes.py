@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from oauth import tickets
-from oauth.addresses import Network, browser_of
-from oauth.awaited import Awaited
-from oauth.embedded import Embedded, Onward
 from oauth.errors import EmbeddedRefused, OtpMalformed, OtpWrong, RequestForged
 from oauth.linking import Linking
+from oauth.own_page.addresses import Network, browser_of
+from oauth.own_page.awaited import Awaited
+from oauth.own_page.login import Embedded, Onward
 from oauth.proving import Returned
 from oauth.site import Form, Site, csrf, form_of
 from oauth.words import beside

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from bot.actions.model import ActionResult
 from bot.approvals.model import Approval, CardPlace, State
 from bot.sandbox.slack import limits
-from handlers import cards, home_view, lists
-from handlers.home_view import Picture
+from handlers import cards, lists
 from handlers.message import Block, Message
+from handlers.tab import view as home_view
+from handlers.tab.view import Picture
 from oauth import Identity, Subject
 from tests.fakes.reading import ASKED, NASTY, NOON, OURS, PRINCIPAL, an_action, said, texts
 

@@ -14,12 +14,12 @@ from bot.approvals.outbox import Unreachable
 from bot.errors import TooLargeToShow
 from bot.tasks import Tasks
 from handlers import cards
-from handlers.home import InTab, Overheard
-from handlers.home_tab import HomeTab
 from handlers.message import Block, Message
 from handlers.one_workspace import OneWorkspace
 from handlers.post import Post, client
 from handlers.speaker import Speaker
+from handlers.tab.clicks import InTab, Overheard
+from handlers.tab.tab import HomeTab
 from oauth import LinkEvent, SlackUser
 from tests.conftest import HandClock
 from tests.fakes.approvals import FakeCards
