@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from oauth.passwordless import Passwordless
+from oauth.own_page.passwordless import Passwordless
 from oauth.provider import Client
 from tests.conftest import HandClock
 
