@@ -138,7 +138,7 @@ class Linking:
         Whatever is refused is recorded; the state is spent by the right browser only.
         """
         ticket = await self._begun(state, browser, Stage.STARTED)
-        spent = {"stage": Stage.RETURNED, "sealed_login": None}
+        spent = {"stage": Stage.RETURNED, "sealed_login": None, "granted_at": self._clock()}
         match = {"state_hash": ticket.state_hash, "sealed_grant": None}
         if await self._store.advance(ticket, {Stage.STARTED}, spent, match=match) is None:
             await self._proving.refuse(ticket, None, StateUnknown(), tell=False)

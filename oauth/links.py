@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -16,6 +17,7 @@ from oauth.errors import (
     LinkedElsewhere,
     ProviderUnavailable,
     SealBroken,
+    StateUnknown,
     StoreUnavailable,
     TokenInvalid,
 )
@@ -78,11 +80,12 @@ class Links:
         async for link in self._store.links(sub=sub, workspace=workspace):
             yield link.principal
 
-    async def make(self, slack: SlackUser, grant: Grant, version: LinkVersion) -> Principal:
-        """Link a proven person. Raises Taken, LinkedElsewhere or GrantShared; the grant then is the caller's affair.
+    async def make(self, slack: SlackUser, grant: Grant, version: LinkVersion, since: datetime) -> Principal:
+        """Link a proven person. Raises Taken, LinkedElsewhere, GrantShared or StateUnknown; then the grant is left.
 
         A former link of the same person to the same identity ends, at the provider too. The entry is written before
-        the link is made.
+        the link is made. A logout heard `since` the grant was asked for ends it again: it may have looked for links
+        before this one was there.
         """
         who = grant.identity
         owed: list[Note] = []
@@ -100,11 +103,15 @@ class Links:
             await self._observer.record(event)
             sealed = self._vault.seal(grant.refresh_token.encode(), record=f"link:{slack.key}", name="refresh")
             try:
-                await self._store.add_link(Link(principal, sealed, sid=grant.sid))
+                made = Link(principal, sealed, sid=grant.sid)
+                await self._store.add_link(made)
             except Taken as taken:
                 if taken.holder.key == slack.key:
                     continue
                 raise
+            if await self._store.logged_out(who.sub, grant.sid, since):
+                await self._end(made, "logout")
+                raise StateUnknown
             if owed:
                 await self._survived(principal, owed)
             await self._observer.notify(event)
@@ -152,6 +159,7 @@ class Links:
         if await self._store.logout_spent(logout.jti):
             raise TokenInvalid("jti")
         await self._observer.record(LinkEvent("logout.received", "ok", reason="backchannel"))
+        await self._store.hear_logout(logout.jti, logout.sub, logout.sid, self._clock(), logout.until)
         whom = {"sub": logout.sub} if logout.sub is not None else {"sid": logout.sid}
         links = [link async for link in self._store.links(**whom) if _meant(link.sid, logout)]
         logins = [ticket async for ticket in self._store.tickets(**whom) if _meant(ticket.sid, logout)]

@@ -149,6 +149,12 @@ class LinkStore(Protocol):
     async def logout_spent(self, jti: str) -> bool:
         """Whether this logout token was used before."""
 
+    async def hear_logout(self, jti: str, sub: Subject | None, sid: str | None, now: datetime, until: datetime) -> None:
+        """Remember whom this logout token is about, before what it ends is looked for. It is not spent by that."""
+
+    async def logged_out(self, sub: Subject, sid: str | None, since: datetime) -> bool:
+        """Whether a logout of this session, or of all of this identity's, was heard since then."""
+
     async def spend_logout(self, jti: str, until: datetime) -> bool:
         """Mark it as used, to be remembered until then; False if it was used before."""
 

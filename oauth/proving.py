@@ -247,7 +247,8 @@ class Proving:
     async def _complete(self, ticket: Ticket, grant: Grant) -> Principal:
         """Make the link of a claimed ticket."""
         try:
-            principal = await self._links.make(ticket.slack, grant, ticket.link_version)
+            since = ticket.granted_at or ticket.created_at
+            principal = await self._links.make(ticket.slack, grant, ticket.link_version, since)
         except Taken as taken:
             # The grant is dropped and not revoked: that could end the live grant of the same identity as well.
             await self._revoker.clear_grant(ticket)

@@ -85,6 +85,7 @@ def ticket_of(found: Document) -> Ticket:
         otp_sends=found.get("otp_sends", 0),
         otp_sent_at=found.get("otp_sent_at"),
         former=tuple(found.get("former", ())),
+        granted_at=found.get("granted_at"),
         sub=Subject(found["sub"]) if found.get("sub") else None,
         sid=found.get("sid"),
     )

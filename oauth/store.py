@@ -5,6 +5,7 @@ Only this module and that of the tickets know the driver.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator
 from datetime import datetime
 
@@ -141,13 +142,31 @@ class MongoLinkStore(MongoTicketStore):
     @told
     async def logout_spent(self, jti: str) -> bool:
         """Whether this logout token was used before."""
-        return await self._logouts.find_one({"_id": str(jti)}) is not None
+        return await self._logouts.find_one({"_id": str(jti), "spent": {"$ne": False}}) is not None
+
+    @told
+    async def hear_logout(self, jti: str, sub: Subject | None, sid: str | None, now: datetime, until: datetime) -> None:
+        """Remember whom this logout token is about, before what it ends is looked for. It is not spent by that."""
+        about = {"schema": SCHEMA, "sub": sub, "sid": sid, "at": now, "until": until, "spent": False}
+        with contextlib.suppress(DuplicateKeyError):
+            await self._logouts.update_one({"_id": str(jti)}, {"$setOnInsert": about}, upsert=True)
+
+    @told
+    async def logged_out(self, sub: Subject, sid: str | None, since: datetime) -> bool:
+        """Whether a logout of this session, or of all of this identity's, was heard since then."""
+        whom = [{"sub": sub, "sid": None}, {"sub": sub} if sid is None else {"sid": sid}]
+        return await self._logouts.find_one({"at": {"$gte": since}, "$or": whom}) is not None
 
     @told
     async def spend_logout(self, jti: str, until: datetime) -> bool:
         """Mark it as used, to be remembered until then; False if it was used before."""
         try:
-            await self._logouts.insert_one({"_id": str(jti), "schema": SCHEMA, "until": until})
+            # Heard and not spent, it is there; spent, its key is taken; never heard, it is new.
+            await self._logouts.update_one(
+                {"_id": str(jti), "spent": False},
+                {"$set": {"schema": SCHEMA, "until": until, "spent": True}},
+                upsert=True,
+            )
         except DuplicateKeyError:
             return False
         return True

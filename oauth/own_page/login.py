@@ -212,7 +212,8 @@ class Embedded:
 
     async def _spend(self, ticket: Ticket, grant: Grant) -> None:
         """The login is done, once and if it is this browser's yet. Otherwise its grant ends."""
-        done = {"stage": Stage.RETURNED, "sealed_address": None, "otp_start": None}
+        now = self._clock()
+        done = {"stage": Stage.RETURNED, "sealed_address": None, "otp_start": None, "granted_at": now}
         mine = {"otp_start": ticket.otp_start, "browser_hash": ticket.browser_hash, "sealed_grant": None}
         try:
             former = await self._store.advance(ticket, {Stage.STARTED}, done, match=mine)

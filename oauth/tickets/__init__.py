@@ -44,7 +44,8 @@ class Ticket:
 
     `otp_*` is of the login by a one-time code from the provider: `otp_start` names the newest code, and is None while
     no code is waited for; `guesses` are those at that code, or at ours once the login is done.
-    `sub` and `sid` are whose grant waits in it, and of which session at the provider.
+    `granted_at` is before the provider was asked for the grant; `sub` and `sid` are whose grant waits in it, and of
+    which session there.
     `former` are the hashes of the person's earlier links, so that whoever opens one of those can be helped.
     """
 
@@ -67,6 +68,7 @@ class Ticket:
     otp_sends: int = 0
     otp_sent_at: datetime | None = None
     former: tuple[str, ...] = field(default=(), repr=False)
+    granted_at: datetime | None = None
     sub: Subject | None = None
     sid: str | None = None
 

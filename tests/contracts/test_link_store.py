@@ -327,6 +327,30 @@ async def test_revocations_wait_until_they_are_due(store: LinkStore) -> None:
     assert await store.revocations(LATER) == []
 
 
+@pytest.mark.parametrize(
+    ("sub", "sid", "asked", "ended"),
+    [
+        ("auth0|ada", None, ("auth0|ada", "s1"), True), ("auth0|ada", None, ("auth0|ada", None), True),
+        ("auth0|ada", "s1", ("auth0|ada", "s1"), True), (None, "s1", ("auth0|ada", "s1"), True),
+        ("auth0|ada", "s1", ("auth0|ada", None), True), ("auth0|ada", "s1", ("auth0|ada", "s2"), False),
+        ("auth0|bob", None, ("auth0|ada", "s1"), False), (None, "s1", ("auth0|ada", None), False),
+    ],
+)  # fmt: skip
+async def test_t32_what_was_heard_of_a_logout_is_known(
+    store: LinkStore, sub: str | None, sid: str | None, asked: tuple[str, str | None], ended: bool
+) -> None:
+    """Of the session, or of the identity where none is named; from then on, and not spent by it."""
+    whose = Subject(sub) if sub else None
+    await store.hear_logout("jti", whose, sid, NOW, LATER)
+    await store.hear_logout("jti", whose, sid, LATER, LATER)
+    assert await store.logged_out(Subject(asked[0]), asked[1], NOW) is ended
+    assert not await store.logged_out(Subject(asked[0]), asked[1], NOW + timedelta(seconds=1))
+    assert not await store.logout_spent("jti")
+    assert await store.spend_logout("jti", LATER)
+    assert not await store.spend_logout("jti", LATER)
+    assert await store.logout_spent("jti")
+
+
 async def test_t32_a_logout_token_is_spent_once(store: LinkStore) -> None:
     """Of five at once one is the first, and afterwards it is known (guard: the unique key in `spend_logout`)."""
     assert not await store.logout_spent("jti")

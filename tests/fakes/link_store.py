@@ -63,6 +63,7 @@ class MemoryLinkStore:
         self.kept_revocations: dict[str, tuple[str, datetime]] = {}
         self._leases: dict[str, _Lease] = {}
         self._logouts: dict[str, datetime] = {}
+        self._heard: dict[str, tuple[Subject | None, str | None, datetime]] = {}
         self._places: dict[str, list[datetime]] = {}
 
     @_step
@@ -268,6 +269,18 @@ class MemoryLinkStore:
     @_step
     async def logout_spent(self, jti: str) -> bool:
         return jti in self._logouts
+
+    @_step
+    async def hear_logout(self, jti: str, sub: Subject | None, sid: str | None, now: datetime, until: datetime) -> None:
+        self._heard.setdefault(jti, (sub, sid, now))
+
+    @_step
+    async def logged_out(self, sub: Subject, sid: str | None, since: datetime) -> bool:
+        heard = [(whose, which) for whose, which, at in self._heard.values() if at >= since]
+        return any(
+            (which is None and whose == sub) or (sid is not None and which == sid) or (sid is None and whose == sub)
+            for whose, which in heard
+        )
 
     @_step
     async def spend_logout(self, jti: str, until: datetime) -> bool:

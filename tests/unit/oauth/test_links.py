@@ -12,6 +12,7 @@ from oauth.errors import (
     GrantShared,
     LinkedElsewhere,
     NotLinked,
+    StateUnknown,
     StoreUnavailable,
     TokenInvalid,
 )
@@ -225,6 +226,30 @@ async def test_t32_a_logout_ends_a_login_that_waits_for_its_code(home: House, wh
     assert home.provider.living == []
 
 
+@pytest.mark.parametrize("whom", [{"sub": f"auth0|{ADA_MAIL}"}, {"sid": "session-1"}])
+async def test_t32_a_logout_in_the_very_moment_of_the_login_ends_it(home: House, whom: dict[str, str]) -> None:
+    """Heard between the provider's tokens and our link, when there was nothing to end yet (guard: `logged_out` in
+    `Links.make`)."""
+    answer = await home.sign_in(await home.start(), ADA_MAIL)
+
+    async def is_logged_out() -> None:
+        await home.rooms.links.logged_out(logout(home, **whom))
+
+    home.provider.hold = is_logged_out
+    with pytest.raises(StateUnknown):
+        await home.rooms.linking.returned(**answer)
+    assert await home.rooms.links.principal(ADA) is None
+    assert home.provider.living == []
+
+
+async def test_t32_a_logout_before_the_login_ends_nothing(home: House) -> None:
+    """Whoever signed out first and then signs in is linked."""
+    answer = await home.sign_in(await home.start(), ADA_MAIL)
+    await home.rooms.links.logged_out(logout(home, sub=f"auth0|{ADA_MAIL}"))
+    home.clock.forward(seconds=1)
+    assert (await home.rooms.linking.returned(**answer)).principal is not None
+
+
 async def test_an_operator_ends_logins_under_way(home: House) -> None:
     """`--sub` reaches what waits for a code as well (guard: `tickets` in `Links.revoke_subject`)."""
     returned = await home.return_as(ADA, EVE_MAIL)
@@ -262,6 +287,7 @@ async def test_t32_a_logout_token_works_once(home: House) -> None:
     """Replayed after linking anew it ends nothing (guard: `logout_spent` in `Links.logged_out`)."""
     await home.link()
     await home.rooms.links.logged_out(logout(home, sub=f"auth0|{ADA_MAIL}"))
+    home.clock.forward(seconds=1)
     await home.link()
     with pytest.raises(TokenInvalid, match="jti"):
         await home.rooms.links.logged_out(logout(home, sub=f"auth0|{ADA_MAIL}"))
