@@ -27,6 +27,8 @@ _SENTENCES = {
     "were told.",
     "ticket_used": "This login was finished already. `/agent status` says how you are linked.",
     "ticket_unknown": "This login is over. `/agent link` starts anew.",
+    "wrong_organization": "You are no member of the organization any more whose people I act for, so nothing was done. "
+    "Ask who runs the bot.",
     "slack_differs": "Somebody signed in to Slack as another person than this link was for, so nothing was linked.",
     "grant_shared": "Your former link has ended, and the identity provider has ended this login together with it. "
     "`/agent link` links you again.",

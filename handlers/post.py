@@ -36,7 +36,12 @@ class _ByPost(AsyncWebClient):
         if params is None or more.get("data") is not None or more.get("json") is not None:
             return await super().api_call(api_method, http_verb=http_verb, params=params, **more)
         form = {name: int(value) if isinstance(value, bool) else value for name, value in params.items()}
-        return await super().api_call(api_method, **{**more, "data": form})
+        token = form.pop(
+            "token", None
+        )  # of one call alone: Slack's client makes a header of it, and finds it here only
+        return await super().api_call(
+            api_method, **{**more, "data": form, "params": None if token is None else {"token": token}}
+        )
 
 
 def client(token: str, base_url: str) -> AsyncWebClient:

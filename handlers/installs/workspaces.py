@@ -40,7 +40,7 @@ class ManyWorkspaces:
         self._vault = vault
         self._clients = clients
         self._clock = clock
-        self._lately: OrderedDict[tuple[str, ...], tuple[datetime, Installed | None]] = OrderedDict()
+        self._lately: OrderedDict[tuple[str, ...], tuple[datetime, Installed]] = OrderedDict()
 
     async def find(self, team: str | None, enterprise: str | None) -> Installation | None:
         """The installation that a payload of this origin is for; None where there is none."""
@@ -81,6 +81,9 @@ class ManyWorkspaces:
         if read is not None and now - read[0] < _FRESH:
             return read[1]
         found = await self._read(team, enterprise)
+        if found is None:  # it may be installed in this very moment
+            self._lately.pop(keys, None)
+            return None
         self._lately[keys] = now, found
         self._lately.move_to_end(keys)
         if len(self._lately) > _MOST:

@@ -20,6 +20,7 @@ class SlackApi:
         """Method names with `_` for `.`."""
         self.answers = {name.replace("_", "."): answer for name, answer in answers.items()}
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.bearers: dict[str, str] = {}
         self.acked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.sockets: asyncio.Queue[web.WebSocketResponse] = asyncio.Queue()
         app = web.Application()
@@ -36,6 +37,9 @@ class SlackApi:
         given = await request.json() if request.content_type == "application/json" else dict(await request.post())
         method = request.match_info["method"]
         self.calls.append((method, given))
+        scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+        if scheme == "Bearer" and bearer:
+            self.bearers[method] = bearer
         answer = self.answers.get(method, {"ok": False, "error": "unknown_method"})
         answer = answer(given) if callable(answer) else answer
         return answer if isinstance(answer, web.Response) else web.json_response(answer)

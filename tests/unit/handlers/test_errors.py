@@ -18,7 +18,7 @@ GENERIC = words(RuntimeError())
 # These end on a page of the login, in an audit entry or at the start, and never in Slack.
 ELSEWHERE = {
     "ConfigurationError", "WrongBrowser", "StateUnknown", "RequestForged", "LoginRefused", "EmailUnverified",
-    "EmailDiffers", "EmailUnknown", "WrongOrganization", "AddressMalformed", "OtpMalformed", "OtpWrong", "OtpSpent",
+    "EmailDiffers", "EmailUnknown", "AddressMalformed", "OtpMalformed", "OtpWrong", "OtpSpent",
     "OtpReplaced", "OtpSendsSpent", "TicketForgotten", "TooOften",
 }  # fmt: skip
 

@@ -148,6 +148,7 @@ async def test_a_workspace_is_installed(door: Door) -> None:
     assert (entry["type"], entry["outcome"], entry["chain"], entry["user"]) == ("install.added", "ok", "T1", "U0ADA")
     assert "canary" not in repr(entry) + text
     assert [name for name, _ in door.api.calls] == ["oauth.v2.access", "auth.test"]
+    assert door.api.bearers == {"auth.test": "xoxb-canary"}
 
 
 async def test_an_organization_is_installed(door: Door) -> None:

@@ -187,6 +187,16 @@ async def test_installed_anew_the_new_token_counts_at_once(
     assert (await here.client(ADA)).token == "xoxb-newer"
 
 
+async def test_a_workspace_is_known_as_soon_as_it_is_installed(
+    store: MongoInstallationStore, mongo_database: Database, api: SlackApi, vault: Vault, clock: HandClock
+) -> None:
+    """What was not there a moment ago is looked for again (guard: `None` is not kept in `_installed`)."""
+    here = replica(mongo_database, vault, api, clock)
+    assert await here.find("T1", None) is None
+    await store.async_save(granted())
+    assert await here.find("T1", None) is not None
+
+
 async def test_slack_is_asked_nothing_to_know_a_workspace(
     store: MongoInstallationStore, mongo_database: Database, api: SlackApi, vault: Vault, clock: HandClock
 ) -> None:
