@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -17,7 +18,8 @@ from bot.audit.ports import AuditStore
 from bot.errors import AuditUnavailable
 from oauth import Clock, Identity, Principal, SlackUser
 
-_TRIES = 50
+_PATIENCE = 8.0
+_PAUSE = 0.02
 
 
 class AuditWriter:
@@ -27,10 +29,17 @@ class AuditWriter:
     removed under a running process, or a database that was restored, then shows as a gap instead of being paved over.
     """
 
-    def __init__(self, store: AuditStore, audit_key: Mapping[str, Any], clock: Clock) -> None:
-        """`audit_key` is the Ed25519 JWK; the key of the argument digests is derived from it (RFC 5869)."""
+    def __init__(
+        self, store: AuditStore, audit_key: Mapping[str, Any], clock: Clock, *, patience: float = _PATIENCE
+    ) -> None:
+        """`audit_key` is the Ed25519 JWK; the key of the argument digests is derived from it (RFC 5869).
+
+        `patience` in seconds is how long other replicas may be first. By time and not by tries: a replica with many
+        entries to write goes on from its own head and wins each race, until it has written them all.
+        """
         self._store = store
         self._clock = clock
+        self._patience = patience
         self._digest_key = HKDF(hashes.SHA256(), 32, None, b"countersign arguments digest").derive(
             urlsafe_b64decode(str(audit_key["d"]).encode())
         )
@@ -89,7 +98,8 @@ class AuditWriter:
         return await self._store.recorded(slack.workspace, slack.user, type_, approval)
 
     async def _appended(self, chain: str, fields: Mapping[str, Any]) -> Entry:
-        for _ in range(_TRIES):
+        over = asyncio.get_running_loop().time() + self._patience
+        while True:
             seq, prev = self._heads.get(chain) or await self._store.head(chain) or (0, GENESIS)
             entry = linked(fields, seq=seq + 1, prev=prev)
             try:
@@ -101,7 +111,9 @@ class AuditWriter:
                 self._heads[chain] = (entry["seq"], entry["hash"])
                 return entry
             self._heads.pop(chain, None)  # another replica was first; look again
-        raise AuditUnavailable
+            if asyncio.get_running_loop().time() >= over:
+                raise AuditUnavailable
+            await asyncio.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - jitter, not a secret
 
 
 def _text(value: Any) -> Any:

@@ -139,7 +139,27 @@ async def test_a_place_that_is_always_taken_ends_in_an_error(clock: HandClock) -
             return 0
 
     with pytest.raises(AuditUnavailable):
-        await AuditWriter(Full(), AUDIT_KEY, clock).append("x", "ok")
+        await AuditWriter(Full(), AUDIT_KEY, clock, patience=0.0).append("x", "ok")
+
+
+async def test_t53_a_replica_that_others_overtake_often_gets_its_turn(clock: HandClock) -> None:
+    """While another one writes down a hundred entries of its own, each race is lost, and the entry is written after
+    them (guard: the time, and not the tries, in `AuditWriter._appended`)."""
+
+    class Busy(MemoryAuditStore):
+        """Somebody else has a hundred entries to write."""
+
+        lost = 0
+
+        async def append(self, entries: list[Entry]) -> int:
+            if self.lost < 100:
+                self.lost += 1
+                return 0
+            return await super().append(entries)
+
+    store = Busy()
+    assert (await AuditWriter(store, AUDIT_KEY, clock).append("x", "ok"))["seq"] == 1
+    assert store.lost == 100
 
 
 async def test_t51_an_entry_removed_under_a_running_process_stays_missing(
