@@ -108,6 +108,14 @@ def keys_new() -> None:
         typer.echo(f"{setting}='{json.dumps(made, separators=(',', ':'))}'")
 
 
+@keys.command("rotate")
+def keys_rotate() -> None:
+    """Seal every stored secret under the first of TOKEN_KEYS, while bots run; if cut short, run it again."""
+    from bot.cli import rotation
+
+    raise typer.Exit(rotation.rotate())
+
+
 @audit.command("verify")
 def audit_verify() -> None:
     """Check the chain of every workspace against its signed checkpoints; name the first bad entry."""

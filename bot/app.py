@@ -35,7 +35,13 @@ from handlers.connections import Connections, Reports
 from handlers.events import Events
 from handlers.gate import Gate
 from handlers.ingress import LARGEST, Ingress
-from handlers.installs import App, Installs, OneDeparture, keeper
+from handlers.installs import (
+    App,
+    Installs,
+    MongoInstallationStore,  # type: ignore[attr-defined]  # of the package, but not in its `__all__`
+    OneDeparture,
+    keeper,
+)
 from handlers.invitations import Invitations
 from handlers.life_cycle import LifeCycle
 from handlers.listening import bolt_app
@@ -48,7 +54,7 @@ from handlers.socket_mode import Socket, app_of
 from handlers.store import MongoDeliveryStore
 from handlers.tab import Home, HomeTab, Overheard, Sources
 from handlers.workspace import Workspaces
-from oauth import IdentityError, IdentityRooms, utc_now
+from oauth import IdentityError, IdentityRooms, MongoLinkStore, SealedStore, Vault, utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -127,6 +133,18 @@ class Bot:
         """Let go of every connection."""
         await self.identity.close()
         await self.session.close()
+
+
+def sealed_stores(database: Database, sealing: Vault) -> tuple[SealedStore, ...]:
+    """Every store that keeps something sealed, for whoever changes the key; only here all of them are known.
+
+    The installations are among them also where the settings name one workspace: they may have named many before.
+    """
+    return (
+        MongoLinkStore(database),
+        MongoApprovalStore(database, sealing),
+        MongoInstallationStore(database, sealing),
+    )
 
 
 async def build(settings: Settings, database: Database, *, clock: Clock = utc_now) -> Bot:

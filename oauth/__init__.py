@@ -34,7 +34,7 @@ from oauth.own_page.addresses import Network
 from oauth.own_page.login import Embedded
 from oauth.own_page.passwordless import Passwordless
 from oauth.own_page.routes import EmbeddedPages
-from oauth.ports import LinkStore
+from oauth.ports import LinkStore, SealedStore, StoredSecret
 from oauth.provider import Client
 from oauth.proving import Proof, Proving
 from oauth.questions import Questions
@@ -61,13 +61,17 @@ __all__ = [
     "LinkVersion",
     "Linking",
     "Links",
+    "MongoLinkStore",
     "Principal",
     "Questions",
     "Resealed",
+    "Resealer",
+    "SealedStore",
     "Site",
     "SlackProfile",
     "SlackUser",
     "Started",
+    "StoredSecret",
     "Subject",
     "Vault",
     "build",
@@ -123,7 +127,7 @@ class IdentityRooms:
         await self.questions.sweep()
 
     async def reseal(self) -> Resealed:
-        """Seal every stored secret under the first key; may be stopped at any point and begun again."""
+        """Seal what these rooms keep under the first key; may be stopped at any point and begun again."""
         return await self.resealer.run()
 
     async def close(self) -> None:
@@ -228,7 +232,7 @@ def build(
     own_login = EmbeddedPages(embedded, linking, site, settings.trusted_proxies) if settings.embedded_login else None
     pages = Pages(linking, FreshLinks(store, observer, clock), links, verifier, site, own_login)
     questions = Questions(store, vault, observer, clock)
-    return IdentityRooms(linking, links, questions, broker, provider, pages, store, Resealer(store, vault), slack)
+    return IdentityRooms(linking, links, questions, broker, provider, pages, store, Resealer((store,), vault), slack)
 
 
 def _slack_logins(settings: IdentitySettings, vault: Vault, clock: Clock) -> SlackLogins | None:

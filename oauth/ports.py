@@ -29,7 +29,17 @@ class StoredSecret:
     sealed: str = field(repr=False)
 
 
-class LinkStore(Protocol):
+class SealedStore(Protocol):
+    """Whatever keeps sealed values. Both methods raise StoreUnavailable where the store cannot be reached."""
+
+    def secrets(self) -> AsyncIterator[StoredSecret]:
+        """Every sealed value, its `place` being collection, key and path."""
+
+    async def swap(self, secret: StoredSecret, sealed: str) -> bool:
+        """Put another sealed form in its place, in one atomic step, if it has not changed since it was read."""
+
+
+class LinkStore(SealedStore, Protocol):
     """Links, tickets, pending revocations, spent logout tokens, places. Times are UTC; secrets arrive sealed or hashed.
 
     Every method raises StoreUnavailable where the store cannot be reached.
@@ -157,11 +167,3 @@ class LinkStore(Protocol):
 
     async def spend_logout(self, jti: str, until: datetime) -> bool:
         """Mark it as used, to be remembered until then; False if it was used before."""
-
-    # sealing under another key
-
-    def secrets(self) -> AsyncIterator[StoredSecret]:
-        """Every sealed value."""
-
-    async def swap(self, secret: StoredSecret, sealed: str) -> bool:
-        """Put another sealed form in its place, if it has not changed since it was read."""

@@ -12,14 +12,17 @@ from datetime import datetime
 import structlog
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReturnDocument
+from pymongo.errors import PyMongoError
 
 from bot.approvals.model import Approval, CardPlace, State
 from bot.approvals.records import Document, Sealer, approval_of, document_of, key_of, sealed_result
 from bot.approvals.states import OPEN
-from oauth import SlackUser
+from oauth import SlackUser, StoredSecret
+from oauth.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
+_SEALED = ("private", "result")
 _FINAL = [str(state) for state in State if state.final]
 
 
@@ -166,6 +169,27 @@ class MongoApprovalStore:
                 yield approval_of(found, self._sealer), found.get("lease_until")
             except (KeyError, TypeError, ValueError) as error:
                 log.error("approval_unreadable", approval=str(found.get("_id")), kind=type(error).__name__)
+
+    # sealing under another key
+
+    async def secrets(self) -> AsyncIterator[StoredSecret]:
+        """Every sealed value."""
+        try:
+            async for found in self._approvals.find({}, dict.fromkeys(_SEALED, 1)).sort("_id", 1):
+                for name in _SEALED:
+                    if found.get(name) is not None:
+                        yield StoredSecret(("approvals", found["_id"], name), found["_id"], name, str(found[name]))
+        except PyMongoError:
+            raise StoreUnavailable from None
+
+    async def swap(self, secret: StoredSecret, sealed: str) -> bool:
+        """Put another sealed form in its place, if it has not changed since it was read."""
+        _, key, name = secret.place
+        try:
+            done = await self._approvals.update_one({"_id": key, name: secret.sealed}, {"$set": {name: sealed}})
+        except PyMongoError:
+            raise StoreUnavailable from None
+        return done.matched_count == 1
 
     async def _updated(self, query: Document, update: Document) -> Approval | None:
         found = await self._approvals.find_one_and_update(query, update, return_document=ReturnDocument.AFTER)

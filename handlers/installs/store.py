@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReturnDocument
+from pymongo.errors import PyMongoError
 from slack_sdk.oauth.installation_store import Bot, Installation
 from slack_sdk.oauth.installation_store.async_installation_store import AsyncInstallationStore
 from slack_sdk.oauth.state_store.async_state_store import AsyncOAuthStateStore
@@ -23,9 +24,11 @@ from handlers.installs.records import (
     key_of,
     tokens_of,
 )
-from oauth import Clock, Vault
+from oauth import Clock, StoredSecret, Vault
+from oauth.errors import StoreUnavailable
 
 STATE_LIFETIME = timedelta(minutes=10)
+_SEALED = ("token", "refresh")
 
 
 class MongoInstallationStore(AsyncInstallationStore):
@@ -134,6 +137,28 @@ class MongoInstallationStore(AsyncInstallationStore):
         """The keys of those whose tokens end before then; a hundred at most."""
         found = self._installs.find({"expires_at": {"$lt": before}, "left_at": None}, {"_id": 1}).limit(100)
         return [one["_id"] async for one in found]
+
+    # sealing under another key
+
+    async def secrets(self) -> AsyncIterator[StoredSecret]:
+        """Every sealed value, also of what has been left and is not forgotten yet."""
+        try:
+            async for found in self._installs.find({}, dict.fromkeys(_SEALED, 1)).sort("_id", 1):
+                for name in _SEALED:
+                    if found.get(name) is not None:
+                        place = ("installs", found["_id"], name)
+                        yield StoredSecret(place, f"install:{found['_id']}", name, str(found[name]))
+        except PyMongoError:
+            raise StoreUnavailable from None
+
+    async def swap(self, secret: StoredSecret, sealed: str) -> bool:
+        """Put another sealed form in its place, if it has not changed since it was read."""
+        _, key, name = secret.place
+        try:
+            done = await self._installs.update_one({"_id": key, name: secret.sealed}, {"$set": {name: sealed}})
+        except PyMongoError:
+            raise StoreUnavailable from None
+        return done.matched_count == 1
 
 
 class MongoStateStore(AsyncOAuthStateStore):

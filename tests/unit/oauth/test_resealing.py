@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
-from oauth import Vault
+from oauth import StoredSecret, Vault
 from oauth.resealing import Resealer
-from tests.fakes.house import ADA, BOB, EVE_MAIL, House, token_keys
+from tests.conftest import HandClock
+from tests.fakes.house import ADA, BOB, EVE_MAIL, House, house, token_keys
+from tests.fakes.link_store import MemoryLinkStore
 from tests.fakes.provider import AUDIENCE, SCOPES
 
 ONE = frozenset({SCOPES[0]})
@@ -35,7 +38,7 @@ async def test_t35_everything_comes_under_the_first_key(home: House) -> None:
     await full(home)
     both, new = Vault(token_keys("k2", "k1")), Vault(token_keys("k2"))
     assert await old(home, both) == 5
-    assert (await Resealer(home.store, both).run()).done == 5
+    assert (await Resealer([home.store], both).run()).done == 5
     assert await old(home, both) == 0
     home.vault = new
     later = home.replica()
@@ -61,10 +64,10 @@ async def test_t35_a_rotation_that_was_killed_goes_on(home: House) -> None:
 
         home.store.first["swap"] = one_step
         if left == 0:
-            await Resealer(home.store, both).run()
+            await Resealer([home.store], both).run()
         else:
             with pytest.raises(SystemExit):
-                await Resealer(home.store, both).run()
+                await Resealer([home.store], both).run()
         assert await old(home, both) == left
 
 
@@ -74,7 +77,7 @@ async def test_t35_a_refresh_in_between_is_not_undone(home: House) -> None:
     broker = home.replica().rooms.broker
     home.store.first["swap"] = lambda: broker.token(principal, ONE, AUDIENCE)
     both = Vault(token_keys("k2", "k1"))
-    await Resealer(home.store, both).run()
+    await Resealer([home.store], both).run()
     assert await old(home, both) == 0
     home.vault = Vault(token_keys("k2"))
     home.clock.forward(hours=2)
@@ -87,8 +90,58 @@ async def test_t35_what_no_key_opens_is_named_and_left(home: House) -> None:
     await home.link(ADA)
     await home.link(BOB)
     home.store.kept_links[BOB.key] = replace(home.store.kept_links[BOB.key], sealed_refresh="lost")
-    resealed = await Resealer(home.store, Vault(token_keys("k2", "k1"))).run()
-    assert (resealed.done, resealed.broken) == (1, (f"link:{BOB.key}",))
+    resealed = await Resealer([home.store], Vault(token_keys("k2", "k1"))).run()
+    assert (resealed.done, resealed.broken) == (1, (("links", BOB.key),))
+
+
+async def test_t35_what_is_sealed_behind_a_pass_is_met_by_the_next(home: House) -> None:
+    """A replica that still seals under the old key writes among what was passed; it is not left so.
+
+    (guard: `if not met` in `Resealer.run`)
+    """
+    await home.link(BOB)
+    home.store.first["swap"] = lambda: home.link(ADA)
+    both = Vault(token_keys("k2", "k1"))
+    resealed = await Resealer([home.store], both).run()
+    assert (resealed.left, await old(home, both)) == (0, 0)
+
+
+async def test_t35_who_goes_on_under_the_old_key_is_noticed(home: House) -> None:
+    """The operator must not be told that nothing is left while something comes up in each pass.
+
+    (guard: `met` in the `Resealed` of `Resealer.run`)
+    """
+    await home.link(BOB)
+    former = home.store.kept_links[BOB.key]
+
+    class Undone:
+        """A keeper beside a replica that puts the old form back each time."""
+
+        def secrets(self) -> AsyncIterator[StoredSecret]:
+            """What is kept."""
+            return home.store.secrets()
+
+        async def swap(self, secret: StoredSecret, sealed: str) -> bool:
+            """Swapped, and back at once."""
+            done = bool(await home.store.swap(secret, sealed))
+            home.store.kept_links[BOB.key] = former
+            return done
+
+    resealed = await Resealer([Undone()], Vault(token_keys("k2", "k1"))).run()
+    assert (resealed.left, resealed.broken) == (1, ())
+
+
+async def test_t35_every_keeper_is_gone_over(home: House, clock: HandClock) -> None:
+    """Each of several, and what they have in all is counted (guard: the loop over the keepers in `Resealer.run`)."""
+    other = house(MemoryLinkStore(), home.provider, home.observer, home.vault, clock)
+    heard: list[tuple[int, int]] = []
+    await home.link(ADA)
+    await other.link(BOB)
+    both = Vault(token_keys("k2", "k1"))
+    resealed = await Resealer([home.store, other.store], both).run(lambda done, seen: heard.append((done, seen)))
+    assert (resealed.done, resealed.left, resealed.broken) == (2, 0, ())
+    assert (await old(home, both), await old(other, both)) == (0, 0)
+    assert heard == [(1, 1), (2, 2), (2, 1), (2, 2)]
 
 
 async def test_the_rooms_reseal_what_they_keep(home: House) -> None:
