@@ -35,10 +35,10 @@ from handlers.connections import Connections, Reports
 from handlers.events import Events
 from handlers.gate import Gate
 from handlers.ingress import LARGEST, Ingress
-from handlers.installs import (
+from handlers.installs import (  # type: ignore[attr-defined]  # the store is not in the package's `__all__`
     App,
     Installs,
-    MongoInstallationStore,  # type: ignore[attr-defined]  # of the package, but not in its `__all__`
+    MongoInstallationStore,
     OneDeparture,
     keeper,
 )

@@ -13,8 +13,9 @@ from bot import keyring
 from bot.approvals import Approval, CardPlace, Origin, State
 from bot.approvals.ports import ApprovalStore
 from bot.approvals.store import MongoApprovalStore
-from bot.database import Database
-from oauth import SlackUser, Vault
+from bot.database import Database, connect
+from oauth import SlackUser, StoredSecret, Vault
+from oauth.errors import StoreUnavailable
 from tests.conftest import HandClock
 from tests.fakes.approvals import MemoryApprovalStore
 
@@ -509,3 +510,55 @@ async def test_a_request_cannot_be_added_twice(
     at = await bring_to(store, asked(), S.DENIED, clock)
     with pytest.raises(DuplicateKeyError):
         await store.add(at)
+
+
+async def test_t35_every_sealed_part_of_a_request_is_found(
+    vault_and_store: tuple[Vault, MongoApprovalStore], asked: Callable[..., Approval], clock: HandClock
+) -> None:
+    """What was asked and what came of it, each opening as what it is named (guard: `_SEALED` of the store)."""
+    vault, store = vault_and_store
+    first, second = asked(id="a"), asked(id="b")
+    await store.add(second)
+    at = await bring_to(store, first, S.EXECUTING, clock)
+    await store.move(at, S.EXECUTING, S.DONE, now=clock(), result="canary-result")
+    found = [secret async for secret in store.secrets()]
+    assert [secret.place for secret in found] == [
+        ("approvals", "T1:a", "private"),
+        ("approvals", "T1:a", "result"),
+        ("approvals", "T1:b", "private"),
+    ]
+    opened = [vault.open(secret.sealed, record=secret.record, name=secret.name) for secret in found]
+    assert [b"canary-argument" in opened[0], opened[1], b"canary-argument" in opened[2]] == [
+        True,
+        b"canary-result",
+        True,
+    ]
+
+
+async def test_t35_a_sealed_part_is_swapped_once(
+    vault_and_store: tuple[Vault, MongoApprovalStore], asked: Callable[..., Approval]
+) -> None:
+    """Of two rotations at once one counts, and what has changed since it was read stays.
+
+    (guard: the sealed value in the query of `MongoApprovalStore.swap`)
+    """
+    vault, store = vault_and_store
+    approval = asked()
+    await store.add(approval)
+    (secret,) = [secret async for secret in store.secrets()]
+    plain = vault.open(secret.sealed, record=secret.record, name=secret.name)
+    anew = [vault.seal(plain, record=secret.record, name=secret.name) for _ in range(2)]
+    assert sorted(await asyncio.gather(*(store.swap(secret, one) for one in anew))) == [False, True]
+    assert not await store.swap(secret, "late")
+    assert await stored(store, approval) == approval
+
+
+async def test_t35_a_store_that_is_away_is_said() -> None:
+    """In the words that whoever rotates the keys knows (guard: `StoreUnavailable` in `secrets` and `swap`)."""
+    client, database = connect("mongodb://127.0.0.1:9", "away", patience=0.1)
+    store = MongoApprovalStore(database, Vault(keyring.new_token_keys()))
+    with pytest.raises(StoreUnavailable):
+        [secret async for secret in store.secrets()]
+    with pytest.raises(StoreUnavailable):
+        await store.swap(StoredSecret(("approvals", "T1:a", "private"), "T1:a", "private", "s"), "t")
+    client.close()

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.database import Database
+from bot.database import Database, connect
 from handlers.installs.records import installed
 from handlers.installs.store import MongoInstallationStore, MongoStateStore
-from oauth import Vault
-from oauth.errors import SealBroken
+from oauth import StoredSecret, Vault
+from oauth.errors import SealBroken, StoreUnavailable
 from tests.conftest import HandClock
 from tests.unit.handlers.installs.granted import granted
 
@@ -132,3 +132,42 @@ async def test_t19_a_state_is_good_once_and_not_for_long(mongo_database: Databas
     clock.forward(seconds=601)
     assert not await states.async_consume(late)
     assert not await states.async_consume("made-up")
+
+
+async def test_t35_every_token_is_found_for_a_new_key(store: MongoInstallationStore, vault: Vault) -> None:
+    """Bot token and refresh token, where there is one, each opening as what it is named (guard: `_SEALED`)."""
+    await store.async_save(granted(bot_refresh_token="xoxe-canary", bot_token_expires_at=1_700_043_200))
+    await store.async_save(granted(None, "E1", token="xoxb-org"))
+    found = [secret async for secret in store.secrets()]
+    assert [(*secret.place, vault.open(secret.sealed, record=secret.record, name=secret.name)) for secret in found] == [
+        ("installs", "E1", "token", b"xoxb-org"),
+        ("installs", "T1", "token", b"xoxb-canary"),
+        ("installs", "T1", "refresh", b"xoxe-canary"),
+    ]
+
+
+async def test_t35_a_new_token_is_not_undone_by_a_new_key(store: MongoInstallationStore, vault: Vault) -> None:
+    """Of two rotations at once one counts, and a token that came since it was read stays.
+
+    (guard: the sealed value in the query of `MongoInstallationStore.swap`)
+    """
+    await store.async_save(granted())
+    (secret,) = [secret async for secret in store.secrets()]
+    anew = [vault.seal(b"xoxb-canary", record=secret.record, name=secret.name) for _ in range(2)]
+    assert sorted(await asyncio.gather(*(store.swap(secret, one) for one in anew))) == [False, True]
+    await store.async_save(granted(token="xoxb-newer"))
+    assert not await store.swap(secret, anew[0])
+    found = await store.find(["T1"])
+    assert found is not None
+    assert found.token(vault) == "xoxb-newer"
+
+
+async def test_t35_a_database_that_is_away_is_said(vault: Vault) -> None:
+    """In the words that whoever rotates the keys knows (guard: `StoreUnavailable` in `secrets` and `swap`)."""
+    client, database = connect("mongodb://127.0.0.1:9", "away", patience=0.1)
+    store = MongoInstallationStore(database, vault)
+    with pytest.raises(StoreUnavailable):
+        [secret async for secret in store.secrets()]
+    with pytest.raises(StoreUnavailable):
+        await store.swap(StoredSecret(("installs", "T1", "token"), "install:T1", "token", "s"), "t")
+    client.close()
