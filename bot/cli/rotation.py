@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 
 import typer
 
@@ -15,7 +15,7 @@ from bot.cli.endings import FAILED
 from bot.cli.operator import settings_of_the_bot
 from bot.config import Settings
 from bot.database import opened
-from bot.errors import AuditUnavailable, ConfigurationError
+from bot.errors import ConfigurationError
 from bot.parts import audit_writer, vault
 from oauth import Resealed, Resealer, SealedStore
 from oauth.errors import StoreUnavailable
@@ -36,7 +36,7 @@ def rotate() -> int:
     except StoreUnavailable:
         typer.echo("The database does not answer. What was done stays done: run this command again.", err=True)
         return FAILED
-    return _told(resealed, _others(settings))
+    return told(resealed, _others(settings))
 
 
 async def _rotated(settings: Settings) -> Resealed:
@@ -46,19 +46,16 @@ async def _rotated(settings: Settings) -> Resealed:
         audit, sealing = audit_writer(settings, database), vault(settings)
         keepers = sealed_stores(database, sealing)
         await audit.append("keys.rotated", "ok", reason="begun")
-        try:
-            with await _progress(keepers) as step:
-                resealed = await Resealer(keepers, sealing).run(step)
-        except StoreUnavailable:
-            with suppress(AuditUnavailable):
-                await audit.append("keys.rotated", "failed", reason="store_unavailable")
-            raise
+        # Cut short it has no other entry: whatever ended it kept the database or this process from writing one.
+        with await _progress(keepers) as step:
+            resealed = await Resealer(keepers, sealing).run(step)
         reason = "not_opened" if resealed.broken else "others_seal" if resealed.left else "done"
         await audit.append("keys.rotated", "ok" if reason == "done" else "failed", reason=reason)
         return resealed
 
 
-def _told(resealed: Resealed, others: int) -> int:
+def told(resealed: Resealed, others: int) -> int:
+    """Say what came of it, where `others` is how many keys there are beside the first; the exit code."""
     typer.echo(f"{_of(resealed.done, 'secret')} sealed anew under the first key of TOKEN_KEYS.")
     if resealed.broken:
         counted = Counter(collection for collection, _ in resealed.broken)
