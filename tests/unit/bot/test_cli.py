@@ -20,7 +20,7 @@ from bot.manifest import rendered
 HEAVY = {"aiohttp", "asyncio", "authlib", "httpx2", "jinja2", "motor", "pydantic", "rich", "slack_bolt", "structlog"}
 COMMANDS = {
     "": {"run", "demo", "manifest", "keys", "audit", "links"},
-    "keys": {"new"},
+    "keys": {"new", "rotate"},
     "audit": {"verify", "export"},
     "links": {"list", "revoke"},
 }

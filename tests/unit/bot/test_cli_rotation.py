@@ -179,7 +179,7 @@ async def test_t35_everything_comes_under_the_first_key(house: House) -> None:
 async def test_t35_bots_go_on_meanwhile(house: House) -> None:
     """What they write is neither undone nor left under the old key, even behind what was gone over already.
 
-    (guard: `if not met` in `Resealer.run`, and the sealed value in the queries of `swap`)
+    (guard: `if not met` in `Resealer.run`)
     """
     await house.owe(MANY)
     process = await house.begin()
