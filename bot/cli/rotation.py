@@ -75,8 +75,11 @@ def told(resealed: Resealed, others: int) -> int:
         return FAILED
     typer.echo("Nothing is left under another key.")
     if others:
-        old = "the old key" if others == 1 else "the old keys"
-        typer.echo(f"Once every bot runs with these TOKEN_KEYS, {old} may be removed.")
+        old = "The old key" if others == 1 else "The old keys"
+        typer.echo(
+            f"{old} may be removed now, if every bot had these TOKEN_KEYS before this command began; "
+            "else start them with these, and run it again."
+        )
     return 0
 
 
