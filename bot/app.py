@@ -35,7 +35,7 @@ from handlers.connections import Connections, Reports
 from handlers.events import Events
 from handlers.gate import Gate
 from handlers.ingress import LARGEST, Ingress
-from handlers.installs import (  # type: ignore[attr-defined]  # the store is not in the package's `__all__`
+from handlers.installs import (
     App,
     Installs,
     MongoInstallationStore,

@@ -102,9 +102,10 @@ class Refresher:
             return None
         token, problem = await self._checked(who, given, scopes, audience, asked_at)
         renewed = self._shelf.keep(link, token)
-        if given.refresh_token is not None and given.refresh_token != refresh_token:
-            sealed = self._vault.seal(given.refresh_token.encode(), record=record, name="refresh")
-            renewed = replace(renewed, sealed_refresh=sealed)
+        kept = given.refresh_token or refresh_token
+        # Also where it is the same one: what was read before a change of keys must not come back after it.
+        if kept != refresh_token or not self._vault.current(link.sealed_refresh):
+            renewed = replace(renewed, sealed_refresh=self._vault.seal(kept.encode(), record=record, name="refresh"))
         if not await self._saved(renewed):
             await self._end_if_unlinked(who, given.refresh_token)
             return None

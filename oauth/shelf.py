@@ -37,9 +37,9 @@ class Shelf:
         return None
 
     def keep(self, link: Link, token: AccessToken | None) -> Link:
-        """The link with this token in it, without what is over and without more than a few."""
+        """The link with this token in it, without what is over, under an older key, or more than a few."""
         now = self._clock()
-        kept = [a for a in link.access if a.expires_at > now]
+        kept = [a for a in link.access if a.expires_at > now and self._vault.current(a.sealed)]
         if token is not None:
             kept = [a for a in kept if (a.audience, a.scopes) != (token.audience, token.scopes)]
             sealed = self._vault.seal(token.value.encode(), record=_record(link), name="access")

@@ -19,7 +19,7 @@ from handlers.installs.workspaces import ManyWorkspaces
 from handlers.post import client
 from oauth import Clock, Links, Site, Vault
 
-__all__ = ["App", "Installs", "ManyWorkspaces", "OneDeparture", "keeper"]
+__all__ = ["App", "Installs", "ManyWorkspaces", "MongoInstallationStore", "OneDeparture", "keeper"]
 
 
 def keeper(app: App, database: Any, vault: Vault, api_url: str, clock: Clock) -> ManyWorkspaces:

@@ -150,3 +150,19 @@ async def test_the_rooms_reseal_what_they_keep(home: House) -> None:
     home.vault = Vault(token_keys("k2", "k1"))
     assert (await home.replica().rooms.reseal()).done == 1
     assert (await home.replica().rooms.reseal()).done == 0
+
+
+async def test_t35_a_refresh_under_way_brings_nothing_back_under_the_old_key(home: House) -> None:
+    """It read its link before everything was sealed anew, and saves it after (guards: `current` in `Refresher._spend`
+    and in `Shelf.keep`)."""
+    ada = await home.link()
+    await home.rooms.broker.token(ada, ONE, AUDIENCE)
+    both = Vault(token_keys("k2", "k1"))
+
+    async def rotated() -> None:
+        await Resealer([home.store], both).run()
+
+    home.provider.hold = rotated
+    writing = replace(home, vault=both).replica()
+    assert await writing.rooms.broker.token(ada, frozenset({SCOPES[1]}), AUDIENCE)
+    assert await old(home, both) == 0
