@@ -19,7 +19,7 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 from bot import keyring
 from bot.audit.chain import first_bad
 from bot.audit.store import MongoAuditStore
-from bot.database import Database, connect
+from bot.database import Database, EmbeddedServer, connect
 from bot.sandbox.tenant import SandboxTenant
 from oauth import Vault
 from tests.faults.fleet import Fleet, fleet
@@ -27,7 +27,7 @@ from tests.faults.race import PEOPLE, RACERS, Heat, Race, Tally
 from tests.faults.replica import Given
 
 REPLICAS, HEATS, AT_ONCE, CROWD = 3, 100, 2, 60
-SECONDS = 170
+SECONDS = 240
 PUBLIC_URL = "https://bot.example"
 ON_PAGES = {"state_unknown", "ticket_unknown", "ticket_used", "wrong_browser"}
 OF_CODES = {"code_expired", "no_code_pending", "ticket_used"}
@@ -45,8 +45,10 @@ class Ground:
 
 
 @pytest.fixture
-async def ground(mongo_uri: str, tmp_path: Path) -> AsyncIterator[Ground]:
-    """Three processes, one database, one tenant."""
+async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
+    """Three processes, one database server of their own, one tenant."""
+    server = EmbeddedServer(tmp_path / "database")
+    mongo_uri = await server.start()
     tenant = SandboxTenant(
         tmp_path / "tenant",
         client_id="countersign",
@@ -76,6 +78,7 @@ async def ground(mongo_uri: str, tmp_path: Path) -> AsyncIterator[Ground]:
     finally:
         client.close()
         await tenant.stop()
+        await server.stop()
 
 
 def heats() -> list[Heat]:
