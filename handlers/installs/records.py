@@ -52,7 +52,7 @@ class Installed:
 
     def token(self, vault: Vault) -> str:
         """The bot's token. Raises SealBroken."""
-        return vault.open(self.sealed_token, record=_record(self.key), name="token").decode()
+        return vault.open(self.sealed_token, record=record_of(self.key), name="token").decode()
 
     def as_bot(self, vault: Vault) -> Bot:
         """In the words of Slack's SDK, with the tokens open. Raises SealBroken."""
@@ -66,7 +66,7 @@ class Installed:
             bot_id=self.bot or "",
             bot_user_id=self.bot_user or "",
             bot_scopes=self.scopes,
-            bot_refresh_token=refresh and vault.open(refresh, record=_record(self.key), name="refresh").decode(),
+            bot_refresh_token=refresh and vault.open(refresh, record=record_of(self.key), name="refresh").decode(),
             bot_token_expires_at=int(self.expires_at.timestamp()) if self.expires_at else None,
             is_enterprise_install=self.org_wide,
             installed_at=self.installed_at.timestamp(),
@@ -98,9 +98,9 @@ def installed(granted: Granted | Bot, vault: Vault) -> Installed:
         scopes=tuple(granted.bot_scopes or ()),
         installed_by=getattr(granted, "user_id", None),
         installed_at=datetime.fromtimestamp(granted.installed_at, UTC),
-        sealed_token=vault.seal(granted.bot_token.encode(), record=_record(key), name="token"),
+        sealed_token=vault.seal(granted.bot_token.encode(), record=record_of(key), name="token"),
         sealed_refresh=(
-            vault.seal(granted.bot_refresh_token.encode(), record=_record(key), name="refresh")
+            vault.seal(granted.bot_refresh_token.encode(), record=record_of(key), name="refresh")
             if granted.bot_refresh_token
             else None
         ),
@@ -138,5 +138,6 @@ def installed_of(found: Document) -> Installed:
     )
 
 
-def _record(key: str) -> str:
+def record_of(key: str) -> str:
+    """The name that an installation's tokens are sealed for."""
     return f"install:{key}"

@@ -22,6 +22,7 @@ from handlers.installs.records import (
     installed,
     installed_of,
     key_of,
+    record_of,
     tokens_of,
 )
 from oauth import Clock, StoredSecret, Vault
@@ -147,7 +148,7 @@ class MongoInstallationStore(AsyncInstallationStore):
                 for name in _SEALED:
                     if found.get(name) is not None:
                         place = ("installs", found["_id"], name)
-                        yield StoredSecret(place, f"install:{found['_id']}", name, str(found[name]))
+                        yield StoredSecret(place, record_of(found["_id"]), name, str(found[name]))
         except PyMongoError:
             raise StoreUnavailable from None
 

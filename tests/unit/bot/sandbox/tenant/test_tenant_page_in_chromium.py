@@ -9,19 +9,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Browser, Page
 
-_CONTRAST = """() => {
-  const light = c => { const v = c.map(x => { x /= 255; return x <= .03928 ? x / 12.92 : ((x + .055) / 1.055) ** 2.4 });
-    return .2126 * v[0] + .7152 * v[1] + .0722 * v[2] };
-  const rgb = s => s.match(/[\\d.]+/g).map(Number);
-  const ground = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor);
-    if (c.length < 4 || c[3] === 1) return c.slice(0, 3) } return [255, 255, 255] };
-  const poor = [];
-  for (const e of document.querySelectorAll("main *")) {
-    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;
-    const [a, b] = [light(rgb(getComputedStyle(e).color).slice(0, 3)), light(ground(e))].sort((x, y) => y - x);
-    if ((a + .05) / (b + .05) < 4.5) poor.push(e.textContent.trim());
-  }
-  return poor }"""
+from tests.unit.bot.sandbox.contrast import CONTRAST
 
 
 @pytest.fixture
@@ -82,7 +70,7 @@ async def test_the_page_is_readable_on_a_narrow_screen(app: Any, chromium: Brows
     page = await context.new_page()
     await page.goto(app.url(login_hint="ada@example.com", organization="org_sandbox"))
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
-    assert await page.evaluate(_CONTRAST) == []
+    assert await page.evaluate(CONTRAST) == []
     assert await page.get_by_role("radio", name="Ada Lindqvist").is_checked()
     assert await page.get_by_role("group", name="Your account").count() == 1
     assert await page.get_by_role("button", name="Accept and continue").count() == 1
@@ -100,7 +88,7 @@ async def test_the_mailbox_is_readable_on_a_narrow_screen(app: Any, chromium: Br
     heard = await complaints(page)
     await page.goto(app.tenant.mailbox_url)
     assert await page.evaluate("document.documentElement.scrollWidth") <= 320
-    assert await page.evaluate(_CONTRAST) == []
+    assert await page.evaluate(CONTRAST) == []
     assert await page.get_by_role("heading", level=1, name="Mailbox of the sandbox").count() == 1
     assert await page.get_by_role("region", name="ada@example.com").get_by_role("listitem").count() == 2
     await app.start("carol@example.com")
