@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from oauth.models import (
     LinkEvent,
     LinkObserver,
     LinkVersion,
+    Pause,
     Principal,
     SlackProfile,
     SlackUser,
@@ -111,6 +113,7 @@ class IdentityRooms:
     links: Links
     questions: Questions
     broker: Broker
+    refresher: Refresher
     provider: Passwordless
     pages: Pages
     store: LinkStore
@@ -122,7 +125,8 @@ class IdentityRooms:
         await self.store.ensure_indexes()
 
     async def sweep(self) -> None:
-        """One periodic round: end what is over."""
+        """One periodic round: save what a dead replica was about to lose, and end what is over."""
+        await self.refresher.recover()
         await self.linking.sweep()
         await self.questions.sweep()
 
@@ -147,8 +151,12 @@ def build(
     clock: Callable[[], datetime] = utc_now,
     store: LinkStore | None = None,
     provider: Passwordless | None = None,
+    pause: Pause = asyncio.sleep,
 ) -> IdentityRooms:
-    """Put the rooms together on a database of the driver that `store` knows, or on another store or provider."""
+    """Put the rooms together on a database of the driver that `store` knows, or on another store or provider.
+
+    `pause` is how they wait.
+    """
     provider = provider or Passwordless(
         Client(
             issuer=settings.issuer,
@@ -177,6 +185,8 @@ def build(
         revoker=revoker,
         observer=observer,
         clock=clock,
+        audience=settings.audience,
+        pause=pause,
     )
     links = Links(
         store=store,
@@ -216,7 +226,9 @@ def build(
         public_url=settings.public_url,
         scopes=settings.scopes,
     )
-    broker = Broker(store=store, shelf=shelf, refresher=refresher, observer=observer)
+    broker = Broker(
+        store=store, shelf=shelf, refresher=refresher, observer=observer, audience=settings.audience, pause=pause
+    )
     site = Site(settings.public_url, settings.issuer, slack_issuer=settings.slack_issuer if slack else None)
     embedded = Embedded(
         linking=linking,
@@ -232,7 +244,9 @@ def build(
     own_login = EmbeddedPages(embedded, linking, site, settings.trusted_proxies) if settings.embedded_login else None
     pages = Pages(linking, FreshLinks(store, observer, clock), links, verifier, site, own_login)
     questions = Questions(store, vault, observer, clock)
-    return IdentityRooms(linking, links, questions, broker, provider, pages, store, Resealer((store,), vault), slack)
+    return IdentityRooms(
+        linking, links, questions, broker, refresher, provider, pages, store, Resealer((store,), vault), slack
+    )
 
 
 def _slack_logins(settings: IdentitySettings, vault: Vault, clock: Clock) -> SlackLogins | None:

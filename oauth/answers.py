@@ -11,18 +11,30 @@ import httpx2
 from oauth.errors import ProviderUnavailable
 from oauth.models import TokenSet
 
+_ABOUT_US = frozenset({"invalid_client", "access_denied", "unauthorized_client"})
+
 
 def answered(answer: httpx2.Response) -> httpx2.Response:
     """Overload and outage are not the person's fault, whatever the body says; nor is what is not even an object.
 
     The lifetime is made a number here: authlib fails on one that is none, and the tokens beside it would be lost.
     """
+    return _answered(answer, frozenset())
+
+
+def answered_of_connection(answer: httpx2.Response) -> httpx2.Response:
+    """The same for an exchange at Auth0's Token Vault, where 401 says as well that there is nothing to exchange."""
+    return _answered(answer, _ABOUT_US)
+
+
+def _answered(answer: httpx2.Response, about_us: frozenset[str]) -> httpx2.Response:
+    """`about_us` are the errors of a 401 that are about our own credentials; none named means all."""
     if answer.status_code == 429 or answer.status_code >= 500:
         raise ProviderUnavailable(retry_after(answer))
     body = answer.json()
     if not isinstance(body, dict):
         raise ProviderUnavailable
-    if answer.status_code == 401:
+    if answer.status_code == 401 and (not about_us or body.get("error") in about_us):
         # About our own credentials (RFC 6749 section 5.2), and never about a person; Auth0 calls it `access_denied`.
         body["error"] = "invalid_client"
     body.pop("expires_at", None)

@@ -6,23 +6,38 @@ import asyncio
 import random
 
 from oauth.errors import NotLinked, ProviderUnavailable, ScopeRefused, SealBroken
-from oauth.models import AccessToken, LinkEvent, LinkObserver, Principal
+from oauth.models import AccessToken, Link, LinkEvent, LinkObserver, Pause, Principal, TokenRequest
 from oauth.ports import LinkStore
-from oauth.refreshing import LEASE, Refresher
+from oauth.refreshing import Refresher
 from oauth.shelf import Shelf
 
-_WAITS = 400
+_AT_THE_END = 25.0
+_PATIENCE = 45.0  # as long as another process may take, its death, and our own attempt after that
+_TRY_EVERY = 1.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.3
 _Renewal = asyncio.Task[AccessToken | None]
 
 
 class Broker:
     """Hands out access tokens narrowed to what one call needs."""
 
-    def __init__(self, *, store: LinkStore, shelf: Shelf, refresher: Refresher, observer: LinkObserver) -> None:
+    def __init__(
+        self,
+        *,
+        store: LinkStore,
+        shelf: Shelf,
+        refresher: Refresher,
+        observer: LinkObserver,
+        audience: str,
+        pause: Pause = asyncio.sleep,
+    ) -> None:
+        """`audience` is the API that the login was for, whose scopes a link holds."""
+        self._audience = audience
         self._store = store
         self._shelf = shelf
         self._refresher = refresher
         self._observer = observer
+        self._pause = pause
         self._under_way: dict[str, _Renewal] = {}
 
     async def token(
@@ -33,45 +48,65 @@ class Broker:
         Raises NotLinked if the link is not the principal's any more, ScopeRefused, GrantDead, TokenInvalid,
         ProviderUnavailable, StoreUnavailable or SealBroken.
         """
-        key = principal.slack.key
-        for _ in range(_WAITS):
-            link = await self._store.link(principal.slack)
-            if link is None or link.principal.version != principal.version:
-                raise NotLinked
-            missing = scopes - link.principal.scopes
-            if missing:
-                raise ScopeRefused(missing)
-            try:
-                kept = self._shelf.find(link, scopes, audience, fresh_for)
-            except SealBroken as broken:
-                refused = LinkEvent(
-                    "token.refused", "denied", principal.slack, principal.identity, broken.code, principal=principal
-                )
-                await self._observer.record(refused)
-                raise
+        return await self._given(principal, TokenRequest(audience, scopes, fresh_for))
+
+    async def connected(
+        self, principal: Principal, connection: str, scopes: frozenset[str], fresh_for: float = 0.0
+    ) -> AccessToken:
+        """A third party's token that the provider keeps for the person, with at least these scopes of theirs.
+
+        Raises AccountNotConnected, and otherwise as `token` does.
+        """
+        return await self._given(principal, TokenRequest.of_connection(connection, scopes, fresh_for))
+
+    async def _given(self, principal: Principal, request: TokenRequest) -> AccessToken:
+        """Look, wait or refresh, until there is one. Whoever waits for another process gets its token, and no error."""
+        turn = _Turn(self._pause)
+        while not turn.over:
+            link = await self._live(principal)
+            if request.audience == self._audience and request.scopes - link.principal.scopes:
+                raise ScopeRefused(request.scopes - link.principal.scopes)
+            kept = await self._at_hand(link, request)
             if kept is not None:
                 return kept
-            ahead = self._under_way.get(key)
+            ahead = self._under_way.get(principal.slack.key)
             if ahead is not None:
                 await asyncio.wait({ahead})
                 _share_outage(ahead)
                 continue
-            # The caller may go away, but between the provider's answer and our save nothing may be cancelled: the
-            # old token is spent by then, and the new one is in this process alone.
-            given = await asyncio.shield(self._renewal(principal, scopes, audience, fresh_for))
-            if given is not None:
-                return given
-            await asyncio.sleep(random.uniform(0.02, 0.06))  # noqa: S311 - jitter, not a secret
+            if link.lease is None or turn.worth_a_try():
+                # The caller may go away, but between the provider's answer and our save nothing may be cancelled: the
+                # old token is spent by then, and the new one is in this process alone.
+                given = await asyncio.shield(self._renewal(principal, request))
+                if given is not None:
+                    await self._live(principal)  # it may have ended while the refresh went on record
+                    return given
+            await turn.wait()
         raise ProviderUnavailable
 
     async def close(self) -> None:
         """Wait for refreshes under way: a cancelled one could lose the grant."""
         if self._under_way:
-            await asyncio.wait(self._under_way.values(), timeout=LEASE.total_seconds())
+            await asyncio.wait(self._under_way.values(), timeout=_AT_THE_END)
 
-    def _renewal(self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float) -> _Renewal:
+    async def _live(self, principal: Principal) -> Link:
+        link = await self._store.link(principal.slack)
+        if link is None or link.principal.version != principal.version:
+            raise NotLinked
+        return link
+
+    async def _at_hand(self, link: Link, request: TokenRequest) -> AccessToken | None:
+        try:
+            return self._shelf.find(link, request)
+        except SealBroken as broken:
+            who = link.principal
+            refused = LinkEvent("token.refused", "denied", who.slack, who.identity, broken.code, principal=who)
+            await self._observer.record(refused)
+            raise
+
+    def _renewal(self, principal: Principal, request: TokenRequest) -> _Renewal:
         key = principal.slack.key
-        task = asyncio.create_task(self._refresher.refresh(principal, scopes, audience, fresh_for))
+        task = asyncio.create_task(self._refresher.refresh(principal, request))
         self._under_way[key] = task
 
         def over(done: _Renewal) -> None:
@@ -81,6 +116,32 @@ class Broker:
 
         task.add_done_callback(over)
         return task
+
+
+class _Turn:
+    """Waits while another process refreshes, longer each time. It may be dead, so once a second it is worth a try."""
+
+    def __init__(self, pause: Pause) -> None:
+        self._pause = pause
+        self._next = _FIRST_PAUSE
+        self._waited = 0.0
+        self._tried = 0.0
+
+    @property
+    def over(self) -> bool:
+        return self._waited >= _PATIENCE
+
+    def worth_a_try(self) -> bool:
+        worth = self._waited - self._tried >= _TRY_EVERY
+        if worth:
+            self._tried = self._waited
+        return worth
+
+    async def wait(self) -> None:
+        seconds = self._next * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
+        self._next = min(self._next * 1.5, _LONGEST_PAUSE)
+        self._waited += seconds
+        await self._pause(seconds)
 
 
 def _share_outage(ahead: _Renewal) -> None:

@@ -6,7 +6,7 @@ IdentityError
 │              IdentityTaken, LinkedElsewhere, GrantShared, CodeWrong, CodeExpired, NoCodePending,
 │              LoginRefused
 │   └── EmbeddedRefused: AddressMalformed, OtpMalformed, OtpWrong, OtpSpent, OtpReplaced, OtpSendsSpent
-├── TokenError: NotLinked, GrantDead (GrantRefused), ScopeRefused, TokenInvalid
+├── TokenError: NotLinked, GrantDead (GrantRefused), ScopeRefused, AccountNotConnected, TokenInvalid
 ├── ProviderUnavailable
 ├── StoreUnavailable
 └── SealBroken
@@ -233,6 +233,20 @@ class ScopeRefused(TokenError):
     def __init__(self, missing: frozenset[str]) -> None:
         self.missing = missing
         super().__init__(" ".join(sorted(missing)))
+
+
+class AccountNotConnected(TokenError):
+    """The provider keeps no token of this third party for the person, or one that does not reach that far.
+
+    `scopes` are the third party's that the call needs.
+    """
+
+    code = "account_not_connected"
+
+    def __init__(self, connection: str, scopes: frozenset[str]) -> None:
+        self.connection = connection
+        self.scopes = scopes
+        super().__init__(connection)
 
 
 class TokenInvalid(TokenError):

@@ -22,7 +22,18 @@ from oauth.errors import (
     TokenInvalid,
 )
 from oauth.grants import Grant, Revoker
-from oauth.models import AccessToken, Clock, Link, LinkEvent, LinkObserver, LinkVersion, Principal, SlackUser, Subject
+from oauth.models import (
+    AccessToken,
+    Clock,
+    Link,
+    LinkEvent,
+    LinkObserver,
+    LinkVersion,
+    Principal,
+    SlackUser,
+    Subject,
+    TokenRequest,
+)
 from oauth.ports import LinkStore, Taken
 from oauth.tickets import Stage, Ticket
 from oauth.vault import Vault
@@ -38,9 +49,7 @@ Note = tuple[str, str]
 class Renewing(Protocol):
     """Spends refresh tokens."""
 
-    async def refresh(
-        self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float
-    ) -> AccessToken | None:
+    async def refresh(self, principal: Principal, request: TokenRequest) -> AccessToken | None:
         """A new token, saved. Raises IdentityError; GrantDead after it has ended the link."""
 
 
@@ -177,7 +186,7 @@ class Links:
             for note in owed:
                 await self._revoker.finish(*note)
         try:
-            await self._renewing.refresh(principal, frozenset(), self._audience, 0.0)
+            await self._renewing.refresh(principal, TokenRequest(self._audience, frozenset()))
         except GrantDead:
             raise GrantShared from None
         except IdentityError as unsure:
@@ -209,9 +218,8 @@ class Links:
 
     def _refresh_token(self, link: Link) -> str | None:
         """None where it does not open: nobody can use it, and that must not keep the link alive."""
-        record = f"link:{link.principal.slack.key}"
         try:
-            return self._vault.open(link.sealed_refresh, record=record, name="refresh").decode()
+            return self._vault.open(link.sealed_refresh, record=link.record, name="refresh").decode()
         except SealBroken:
             return None
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NewType, Protocol
 
 Clock = Callable[[], datetime]
+Pause = Callable[[float], Awaitable[object]]
 Subject = NewType("Subject", str)
 LinkVersion = NewType("LinkVersion", str)
 
@@ -96,6 +97,25 @@ class AccessToken:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """What one call needs: scopes of an API, in a token that is good for `fresh_for` seconds and a margin more.
+
+    With `connection` it is a third party's token that the provider keeps for the person (Auth0 Token Vault), and
+    the scopes are the third party's.
+    """
+
+    audience: str
+    scopes: frozenset[str]
+    fresh_for: float = 0.0
+    connection: str | None = None
+
+    @classmethod
+    def of_connection(cls, name: str, scopes: frozenset[str], fresh_for: float = 0.0) -> TokenRequest:
+        """For a connection; it stands in the place of an audience, where no address can."""
+        return cls(f"connection:{name}", scopes, fresh_for, name)
+
+
+@dataclass(frozen=True, slots=True)
 class SealedAccess:
     """An access token at rest."""
 
@@ -105,6 +125,14 @@ class SealedAccess:
     issued_at: datetime
     expires_at: datetime
     jti: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to spend a link's refresh token. `left`: a former owner never gave it back, and may have spent it."""
+
+    owner: str
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +148,12 @@ class Link:
     generation: int = 0
     access: tuple[SealedAccess, ...] = ()
     sid: str | None = None
+    lease: Lease | None = None
+
+    @property
+    def record(self) -> str:
+        """What its secrets are sealed for."""
+        return f"link:{self.principal.slack.key}"
 
 
 @dataclass(frozen=True, slots=True)

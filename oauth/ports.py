@@ -70,11 +70,20 @@ class LinkStore(SealedStore, Protocol):
     async def remove_link(self, link: Link) -> bool:
         """Remove it if it is the same yet, by version and generation."""
 
-    async def lease(self, principal: Principal, owner: str, now: datetime, until: datetime) -> Link | None:
-        """Take the right to refresh until then, unless somebody has it; the link as it is at that moment."""
+    async def lease(self, principal: Principal, owner: str, seconds: float) -> Link | None:
+        """Take the right to refresh for so long by the store's own clock, unless somebody has it.
+
+        The link as it is at that moment, whose `lease` says who has it; None where it is not the principal's any more.
+        """
+
+    async def prolong(self, principal: Principal, owner: str, seconds: float) -> bool:
+        """Keep the lease for so long from now; False if it is not this owner's any more."""
 
     async def release(self, principal: Principal, owner: str) -> None:
         """Give the lease back without a change."""
+
+    async def left(self, now: datetime) -> list[Principal]:
+        """A hundred at most of those whose lease was over by then, and was never given back."""
 
     async def save(self, link: Link) -> bool:
         """Save what a refresh brought, one generation up, and end the lease.

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
+import structlog
 from authlib.common.urls import add_params_to_uri
 from authlib.integrations.base_client import OAuthError
 
-from oauth.answers import retry_after, token_set
-from oauth.errors import GrantDead, GrantRefused, LoginRefused, ProviderUnavailable, ScopeRefused
+from oauth.answers import answered_of_connection, retry_after, token_set
+from oauth.errors import (
+    AccountNotConnected,
+    GrantDead,
+    GrantRefused,
+    LoginRefused,
+    ProviderUnavailable,
+    ScopeRefused,
+)
 from oauth.models import Clock, TokenSet
 from oauth.relying_party import TIMEOUT, RelyingParty
 
+log = structlog.get_logger(__name__)
+
 IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
+_TOKEN_VAULT = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token"  # noqa: S105 - a name
+_REFRESH_TOKEN = "urn:ietf:params:oauth:token-type:refresh_token"  # noqa: S105 - a name, RFC 8693 section 3
+_CONNECTED_TOKEN = "http://auth0.com/oauth/token-type/federated-connection-access-token"  # noqa: S105 - a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +133,30 @@ class Provider(RelyingParty):
             audience=audience,
         )
 
+    async def connected(self, refresh_token: str, *, connection: str, scopes: frozenset[str]) -> TokenSet:
+        """A third party's access token out of Auth0's Token Vault ("Refresh Token Exchange with Token Vault").
+
+        It cannot be narrowed, and `scopes` are what it has if the answer names none. Raises AccountNotConnected, also
+        where the refresh token is not taken: connecting the account shows whether the grant is alive. Raises
+        ProviderUnavailable.
+        """
+        try:
+            body = {
+                "grant_type": _TOKEN_VAULT,
+                "subject_token": refresh_token,
+                "subject_token_type": _REFRESH_TOKEN,
+                "requested_token_type": _CONNECTED_TOKEN,
+                "connection": connection,
+            }
+            given = await self._granted(body, answered_of_connection)
+        except OAuthError as error:
+            if error.error in {"invalid_client", "unauthorized_client"}:
+                log.error("token_vault_refused", error=LoginRefused(str(error.error)).error)
+                raise ProviderUnavailable from None
+            raise AccountNotConnected(connection, scopes) from None
+        # Nothing beside it is ours: a refresh token in this answer would be the third party's.
+        return replace(token_set(given, scopes), refresh_token=None, id_token=None)
+
     async def revoke(self, refresh_token: str) -> None:
         """End the grant behind a refresh token (RFC 7009). Raises ProviderUnavailable."""
         endpoint = (await self.metadata()).get("revocation_endpoint")
@@ -138,7 +175,7 @@ class Provider(RelyingParty):
 
     async def _token(self, asked: frozenset[str], refused: type[Exception], **body: str) -> TokenSet:
         try:
-            given = await self._granted(**body)
+            given = await self._granted(body)
         except OAuthError as error:
             if error.error == "invalid_grant" and refused is GrantDead:
                 raise GrantDead from None

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from oauth.models import Identity, Link, LinkVersion, Principal, SealedAccess, SlackProfile, SlackUser, Subject
+from oauth.models import Identity, Lease, Link, LinkVersion, Principal, SealedAccess, SlackProfile, SlackUser, Subject
 from oauth.ports import StoredSecret
 from oauth.tickets import Stage, Ticket
 
@@ -37,7 +37,9 @@ def link_of(found: Document) -> Link:
         linked_at=found["linked_at"],
     )
     access = tuple(_access_of(a) for a in found.get("access", []))
-    return Link(principal, found["refresh"], found.get("generation", 0), access, found.get("sid"))
+    return Link(
+        principal, found["refresh"], found.get("generation", 0), access, found.get("sid"), _lease_of(found.get("lease"))
+    )
 
 
 def link_document(link: Link) -> Document:
@@ -128,6 +130,10 @@ def revocation_secret(found: Document) -> StoredSecret:
 
 def _slack_document(slack: SlackUser) -> Document:
     return {"_id": slack.key, "workspace": slack.workspace, **asdict(slack)}
+
+
+def _lease_of(found: Document | None) -> Lease | None:
+    return Lease(found["owner"], found.get("left", False)) if found else None
 
 
 def _access_of(found: Document) -> SealedAccess:

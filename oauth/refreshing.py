@@ -8,31 +8,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 from dataclasses import replace
-from datetime import datetime, timedelta
 
+import structlog
+
+from oauth.ending import Endings
 from oauth.errors import (
     GrantDead,
-    GrantRefused,
     IdentityError,
     NotLinked,
     ProviderUnavailable,
-    ScopeRefused,
-    SealBroken,
     StoreUnavailable,
-    TokenInvalid,
     WrongOrganization,
 )
 from oauth.grants import Revoker
-from oauth.models import AccessToken, Clock, Link, LinkEvent, LinkObserver, Principal, TokenSet
+from oauth.leasing import Held, Leases
+from oauth.links import together
+from oauth.minted import Minted
+from oauth.models import AccessToken, Clock, Link, LinkEvent, LinkObserver, Pause, Principal, TokenRequest, TokenSet
 from oauth.ports import LinkStore
-from oauth.provider import IDENTITY_SCOPES, Provider
+from oauth.provider import Provider
+from oauth.retrying import Retries
 from oauth.shelf import Shelf
 from oauth.vault import Vault
-from oauth.verify import Nonce, Verifier
+from oauth.verify import Verifier
 
-LEASE = timedelta(seconds=15)  # longer than a call to the provider may take
+log = structlog.get_logger(__name__)
+
 _SAVE_AGAIN = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -50,123 +52,119 @@ class Refresher:
         revoker: Revoker,
         observer: LinkObserver,
         clock: Clock,
-        save_again: tuple[float, ...] = _SAVE_AGAIN,
+        audience: str,
+        pause: Pause = asyncio.sleep,
     ) -> None:
-        """`save_again`: the pauses, in seconds, between attempts to save what the provider gave."""
+        """`audience` is the API that a token is asked for where none is needed."""
         self._store = store
         self._vault = vault
         self._shelf = shelf
         self._provider = provider
-        self._verifier = verifier
+        self._minted = Minted(verifier)
+        self._endings = Endings(store, vault, revoker, observer)
         self._revoker = revoker
         self._observer = observer
         self._clock = clock
-        self._save_again = save_again
+        self._plain = TokenRequest(audience, frozenset())
+        self._pause = pause
+        self._leases = Leases(store)
+        self._patiently = Retries(pause)
 
-    async def refresh(
-        self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float
-    ) -> AccessToken | None:
+    async def refresh(self, principal: Principal, request: TokenRequest) -> AccessToken | None:
         """A new token, or one that another process was first to get; None where the caller has to look again.
 
         Raises as `Broker.token` does.
         """
-        owner, now = secrets.token_hex(8), self._clock()
-        link = await self._store.lease(principal, owner, now, now + LEASE)
-        if link is None:
-            return None
+        async with self._leases.hold(principal) as held:
+            if held is None:
+                return None
+            # After a holder that died the refresh token is spent again, whatever is at hand: while the provider
+            # forgives it, this saves the grant.
+            kept = None if held.left else self._shelf.find(held.link, request)
+            return kept if kept is not None else await self._renewed(held, request)
+
+    async def recover(self) -> None:
+        """Refresh at once where a holder died with its lease, although nobody asks: later the grant may be lost.
+
+        For the periodic round of every replica. Raises StoreUnavailable.
+        """
+        await together([self._recovered(principal) for principal in await self._store.left(self._clock())])
+
+    async def _recovered(self, principal: Principal) -> None:
+        with contextlib.suppress(IdentityError):  # on record, where it is of any interest
+            async with self._leases.hold(principal) as held:
+                if held is not None and held.left:
+                    await self._renewed(held, self._plain)
+
+    async def _renewed(self, held: Held, request: TokenRequest) -> AccessToken | None:
+        still_good = self._shelf.find(held.link, request, margin=False)
         try:
-            kept = self._shelf.find(link, scopes, audience, fresh_for)
-            return kept if kept is not None else await self._spend(link, scopes, audience)
+            return await self._spent(held, request, patient=still_good is None)
         except (NotLinked, GrantDead, WrongOrganization, StoreUnavailable):
             raise  # on record, or beyond it
-        except IdentityError as refused:
-            outcome = "failed" if isinstance(refused, ProviderUnavailable) else "denied"
-            await self._record("token.refused", outcome, principal, refused.code)
+        except ProviderUnavailable as away:
+            if held.left:
+                held.leave()
+            if still_good is not None:
+                log.warning("refresh_put_off", reason=away.code)
+                return still_good
+            await self._record(held.link.principal, "token.refused", "failed", reason=away.code)
             raise
-        finally:
-            with contextlib.suppress(StoreUnavailable):  # then the lease ends by itself
-                await self._store.release(principal, owner)
+        except IdentityError as refused:
+            await self._record(held.link.principal, "token.refused", "denied", reason=refused.code)
+            raise
 
-    async def _spend(self, link: Link, scopes: frozenset[str], audience: str) -> AccessToken | None:
-        who = link.principal
-        record = f"link:{who.slack.key}"
-        refresh_token = self._vault.open(link.sealed_refresh, record=record, name="refresh").decode()
+    async def _spent(self, held: Held, request: TokenRequest, *, patient: bool) -> AccessToken | None:
+        link = held.link
+        refresh_token = self._vault.open(link.sealed_refresh, record=link.record, name="refresh").decode()
+        if not held.stands():  # this process was stopped since
+            return None
         asked_at = self._clock()
+
+        async def attempt() -> TokenSet:
+            return await self._asked(refresh_token, request)
+
         try:
-            given = await self._provider.refresh(refresh_token, scopes=scopes, audience=audience)
+            given = await (self._patiently(attempt, held.stands) if patient else attempt())
         except GrantDead as dead:
-            if await self._bury(link, dead):
-                if isinstance(dead, GrantRefused):
-                    await self._revoker.discard(refresh_token)
+            if await self._endings.bury(link, dead, refresh_token):
+                held.saved()
                 raise
             return None
-        token, problem = await self._checked(who, given, scopes, audience, asked_at)
-        renewed = self._shelf.keep(link, token)
-        kept = given.refresh_token or refresh_token
-        # Also where it is the same one: what was read before a change of keys must not come back after it.
-        if kept != refresh_token or not self._vault.current(link.sealed_refresh):
-            renewed = replace(renewed, sealed_refresh=self._vault.seal(kept.encode(), record=record, name="refresh"))
+        if request.connection is not None:
+            made = self._minted.connected(request.connection, request, given, asked_at)
+        else:
+            made = await self._minted.token(link.principal, request, given, asked_at)
+        token = None if isinstance(made, IdentityError) else made
+        renewed = self._with(link, given, refresh_token, token)
         if not await self._saved(renewed):
-            await self._end_if_unlinked(who, given.refresh_token)
+            await self._end_if_unlinked(link.principal, given.refresh_token)
             return None
-        if isinstance(problem, WrongOrganization):
-            await self._expel(renewed, problem)
-        if token is None:
-            raise problem
-        await self._record("token.refreshed", "ok", who, None, scopes, token.jti)
-        return token
+        held.saved()
+        if isinstance(made, WrongOrganization):
+            await self._endings.expel(renewed, made)
+        if isinstance(made, IdentityError):
+            raise made
+        await self._record(link.principal, "token.refreshed", "ok", scopes=request.scopes, token_jti=made.jti)
+        return made
 
-    async def _checked(
-        self, who: Principal, given: TokenSet, asked: frozenset[str], audience: str, asked_at: datetime
-    ) -> tuple[AccessToken | None, IdentityError]:
-        """The token if it is for whom, for what and for no more than was asked; else why not.
+    async def _asked(self, refresh_token: str, request: TokenRequest) -> TokenSet:
+        if request.connection is None:
+            return await self._provider.refresh(refresh_token, scopes=request.scopes, audience=request.audience)
+        return await self._provider.connected(refresh_token, connection=request.connection, scopes=request.scopes)
 
-        It never raises: what comes with the token has to be saved in any case.
-        """
-        try:
-            claims = await self._verifier.access_token(given.access_token, audience_=audience, sub=who.sub)
-            await self._same_person(who, given)
-        except IdentityError as problem:
-            return None, problem
-        granted = given.granted(claims)
-        if asked - granted:
-            return None, ScopeRefused(asked - granted)
-        # A provider may repeat the identity scopes of the login; they open nothing at an API.
-        if granted - asked - frozenset(IDENTITY_SCOPES):
-            return None, TokenInvalid("scope")
-        jti = claims.get("jti") if claims is not None else None
-        expires_at = asked_at + timedelta(seconds=given.expires_in)
-        token = AccessToken(
-            given.access_token, audience, asked, asked_at, expires_at, jti if isinstance(jti, str) else None
-        )
-        return token, TokenInvalid("none")
-
-    async def _same_person(self, who: Principal, given: TokenSet) -> None:
-        """An ID token that comes with a refresh is of the same person (OpenID Connect Core section 12.2)."""
-        if given.id_token is None:
-            return
-        signed_in = await self._verifier.id_token(given.id_token, nonce=Nonce.LONG_AGO)
-        if signed_in.identity.sub != who.sub:
-            raise TokenInvalid("sub")
-
-    async def _expel(self, renewed: Link, problem: WrongOrganization) -> None:
-        """Whoever is no member of the organization any more is not linked any more."""
-        who = renewed.principal
-        await self._record("token.refused", "denied", who, problem.code)
-        await self._record("link.revoked", "ok", who, problem.code)
-        there = await self._store.link(who.slack)
-        if there is None or there.principal.version != who.version or not await self._store.remove_link(there):
-            return
-        event = LinkEvent("link.revoked", "ok", who.slack, who.identity, problem.code, principal=who)
-        await self._observer.notify(event)
-        record = f"link:{who.slack.key}"
-        with contextlib.suppress(SealBroken):
-            token = self._vault.open(there.sealed_refresh, record=record, name="refresh").decode()
-            await self._revoker.discard(token)
+    def _with(self, link: Link, given: TokenSet, spent: str, token: AccessToken | None) -> Link:
+        """The link with what came."""
+        renewed = self._shelf.keep(link, token)
+        kept = given.refresh_token or spent
+        # Also where it is the same one: what was read before a change of keys must not come back after it.
+        if kept == spent and self._vault.current(link.sealed_refresh):
+            return renewed
+        return replace(renewed, sealed_refresh=self._vault.seal(kept.encode(), record=link.record, name="refresh"))
 
     async def _saved(self, renewed: Link) -> bool:
         """Save, and try again while the database is away: until it is done the new token is in this process alone."""
-        for pause in (*self._save_again, None):
+        for pause in (*_SAVE_AGAIN, None):
             try:
                 if await self._store.save(renewed):
                     return True
@@ -176,7 +174,7 @@ class Refresher:
             except StoreUnavailable:
                 if pause is None:
                     raise
-                await asyncio.sleep(pause)
+                await self._pause(pause)
         return False
 
     async def _end_if_unlinked(self, who: Principal, refresh_token: str | None) -> None:
@@ -186,25 +184,13 @@ class Refresher:
             await self._revoker.discard(refresh_token)
             raise NotLinked
 
-    async def _bury(self, link: Link, dead: GrantDead) -> bool:
-        """End a link whose grant is dead; False if it is not: another process may have spent the token and saved."""
-        who = link.principal
-        there = await self._store.link(who.slack)
-        if there is None or (there.principal.version, there.generation) != (who.version, link.generation):
-            return False
-        await self._record("token.refused", "denied", who, dead.code)
-        await self._record("link.revoked", "ok", who, dead.code)
-        if not await self._store.remove_link(link):
-            return False
-        await self._observer.notify(LinkEvent("link.revoked", "ok", who.slack, who.identity, dead.code, principal=who))
-        return True
-
     async def _record(
         self,
+        who: Principal,
         type_: str,
         outcome: str,
-        who: Principal,
-        reason: str | None,
+        *,
+        reason: str | None = None,
         scopes: frozenset[str] | None = None,
         token_jti: str | None = None,
     ) -> None:

@@ -6,7 +6,7 @@ Everything but the issuer comes from the provider's discovery document.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx2
@@ -18,6 +18,8 @@ from oauth.client_key import private_key, signature_algorithm
 from oauth.discovery import Discovery
 from oauth.errors import ProviderUnavailable
 from oauth.models import Clock
+
+ReadAnswer = Callable[[httpx2.Response], httpx2.Response]
 
 TIMEOUT = 10.0
 _ASSERTION_SECONDS = 60
@@ -72,11 +74,14 @@ class RelyingParty:
         """Whether callbacks carry `iss` (RFC 9207 section 3)."""
         return (await self.metadata()).get("authorization_response_iss_parameter_supported") is True
 
-    async def _granted(self, **body: str) -> dict[str, Any]:
-        """What the token endpoint gives (RFC 6749 section 5.1). Raises authlib's OAuthError, ProviderUnavailable."""
+    async def _granted(self, body: Mapping[str, str], read: ReadAnswer = answered) -> dict[str, Any]:
+        """What the token endpoint gives (RFC 6749 section 5.1), read by `read`.
+
+        Raises authlib's OAuthError, ProviderUnavailable.
+        """
         oauth = self._oauth()
         for hook in ("access_token_response", "refresh_token_response"):
-            oauth.register_compliance_hook(hook, answered)
+            oauth.register_compliance_hook(hook, read)
         endpoint = (await self.metadata())["token_endpoint"]
         try:
             async with asyncio.timeout(self._timeout):
@@ -87,8 +92,10 @@ class RelyingParty:
                         scope=body["scope"],
                         audience=body["audience"],
                     )
-                else:
+                elif body["grant_type"] == "authorization_code":
                     given = await oauth.fetch_token(endpoint, redirect_uri=self._redirect_uri, **body)
+                else:
+                    given = await oauth.fetch_token(endpoint, **body)
         except (httpx2.HTTPError, TimeoutError, ValueError, RecursionError):
             raise ProviderUnavailable from None
         return dict(given)

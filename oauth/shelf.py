@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from oauth.models import AccessToken, Clock, Link, SealedAccess
+from oauth.models import AccessToken, Clock, Link, SealedAccess, TokenRequest
 from oauth.vault import Vault
 
 _MARGIN = 30.0
+_LAST = 2.0
 _MOST = 16
 
 
@@ -18,22 +19,23 @@ class Shelf:
         self._vault = vault
         self._clock = clock
 
-    def find(self, link: Link, scopes: frozenset[str], audience: str, fresh_for: float) -> AccessToken | None:
+    def find(self, link: Link, request: TokenRequest, *, margin: bool = True) -> AccessToken | None:
         """A token for exactly this, good for `fresh_for` seconds and a margin more. Raises SealBroken.
 
         The margin is the lesser of 30 s and a quarter of the token's lifetime, and no more than half of that is
-        asked for `fresh_for`: else a short-lived token would never be good enough.
+        asked for `fresh_for`: else a short-lived token would never be good enough. While the provider is away, a
+        token is used to its end: `margin=False`.
         """
         now = self._clock()
         for kept in link.access:
-            if kept.audience != audience or kept.scopes != scopes:
+            if kept.audience != request.audience or kept.scopes != request.scopes:
                 continue
             lifetime = (kept.expires_at - kept.issued_at).total_seconds()
-            needed = min(_MARGIN, lifetime / 4) + min(fresh_for, lifetime / 2)
-            if (kept.expires_at - now).total_seconds() < needed:
+            spare = min(_MARGIN, lifetime / 4) if margin else _LAST
+            if (kept.expires_at - now).total_seconds() < spare + min(request.fresh_for, lifetime / 2):
                 continue
-            value = self._vault.open(kept.sealed, record=_record(link), name="access").decode()
-            return AccessToken(value, audience, scopes, kept.issued_at, kept.expires_at, kept.jti)
+            value = self._vault.open(kept.sealed, record=link.record, name="access").decode()
+            return AccessToken(value, kept.audience, kept.scopes, kept.issued_at, kept.expires_at, kept.jti)
         return None
 
     def keep(self, link: Link, token: AccessToken | None) -> Link:
@@ -42,12 +44,8 @@ class Shelf:
         kept = [a for a in link.access if a.expires_at > now and self._vault.current(a.sealed)]
         if token is not None:
             kept = [a for a in kept if (a.audience, a.scopes) != (token.audience, token.scopes)]
-            sealed = self._vault.seal(token.value.encode(), record=_record(link), name="access")
+            sealed = self._vault.seal(token.value.encode(), record=link.record, name="access")
             kept.append(
                 SealedAccess(token.audience, token.scopes, sealed, token.issued_at, token.expires_at, token.jti)
             )
         return replace(link, access=tuple(kept[-_MOST:]))
-
-
-def _record(link: Link) -> str:
-    return f"link:{link.principal.slack.key}"

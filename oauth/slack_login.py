@@ -55,7 +55,7 @@ class SlackOpenId(RelyingParty):
         """
         proof = {"code_verifier": verifier} if verifier is not None else {}
         try:
-            given = await self._granted(grant_type="authorization_code", code=code, **proof)
+            given = await self._granted({"grant_type": "authorization_code", "code": code, **proof})
         except OAuthError as error:
             if str(error.error) in _PASSING:
                 raise ProviderUnavailable from None

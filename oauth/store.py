@@ -14,10 +14,13 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from oauth import records
+from oauth.gathering import Gathered
 from oauth.models import Identity, Link, LinkVersion, Principal, SlackUser, Subject
 from oauth.ports import StoredSecret, Taken
 from oauth.records import SCHEMA, Document
 from oauth.tickets.store import MongoTicketStore, each, told
+
+_MOST_LEFT = 100
 
 
 class MongoLinkStore(MongoTicketStore):
@@ -26,6 +29,7 @@ class MongoLinkStore(MongoTicketStore):
     def __init__(self, database: AsyncIOMotorDatabase[Document]) -> None:
         super().__init__(database)
         self._links = database["links"]
+        self._reads = Gathered(self._several)
         self._revocations = database["revocations"]
         self._logouts = database["logouts"]
 
@@ -35,16 +39,23 @@ class MongoLinkStore(MongoTicketStore):
         await self._links.create_index([("workspace", 1), ("iss", 1), ("sub", 1)], unique=True, name="one_identity")
         await self._links.create_index([("sub", 1)], name="by_subject")
         await self._links.create_index([("sid", 1)], name="by_session")
+        await self._links.create_index([("lease.until", 1)], name="by_lease", sparse=True)
         await self._revocations.create_index([("due", 1)], name="by_due")
         await self.ensure_ticket_indexes()
 
     # links
 
-    @told
     async def link(self, slack: SlackUser) -> Link | None:
-        """The person's link; one read."""
-        found = await self._links.find_one({"_id": slack.key})
-        return records.link_of(found) if found else None
+        """The person's link; one read, which is shared with whoever asks in the same moment."""
+        return await self._reads.get(slack.key)
+
+    @told
+    async def _several(self, keys: list[str]) -> dict[str, Link]:
+        if len(keys) == 1:
+            one = await self._links.find_one({"_id": keys[0]})
+            return {keys[0]: records.link_of(one)} if one else {}
+        found = self._links.find({"_id": {"$in": keys}})
+        return {one["_id"]: records.link_of(one) async for one in found}
 
     async def versions(self, keys: list[str]) -> dict[str, LinkVersion]:
         """The versions of those of these links that are there."""
@@ -82,23 +93,39 @@ class MongoLinkStore(MongoTicketStore):
         return bool(done.deleted_count)
 
     @told
-    async def lease(self, principal: Principal, owner: str, now: datetime, until: datetime) -> Link | None:
-        """Take the right to refresh until then, unless somebody has it; the link as it is at that moment."""
+    async def lease(self, principal: Principal, owner: str, seconds: float) -> Link | None:
+        """Take the right to refresh, unless somebody has it; the link as it is at that moment.
+
+        By the server's clock: those of two replicas may be minutes apart. As numbers, since not every server that
+        speaks the protocol compares its own `$$NOW` with a stored date.
+        """
+        over = {"$lte": [{"$toLong": "$lease.until"}, {"$toLong": "$$NOW"}]}
+        mine = {"owner": owner, "until": _from_now(seconds), "left": {"$gt": ["$lease", None]}}
         found = await self._links.find_one_and_update(
-            {
-                "_id": principal.slack.key,
-                "version": principal.version,
-                "$or": [{"lease": None}, {"lease.until": {"$lte": now}}],
-            },
-            {"$set": {"lease": {"owner": owner, "until": until}}},
+            {"_id": principal.slack.key, "version": principal.version},
+            [{"$set": {"lease": {"$cond": [over, mine, "$lease"]}}}],
             return_document=ReturnDocument.AFTER,
         )
         return records.link_of(found) if found else None
 
     @told
+    async def prolong(self, principal: Principal, owner: str, seconds: float) -> bool:
+        """Keep the lease for so long from now; False if it is not this owner's any more."""
+        done = await self._links.update_one(
+            {"_id": principal.slack.key, "lease.owner": owner}, [{"$set": {"lease.until": _from_now(seconds)}}]
+        )
+        return done.matched_count == 1
+
+    @told
     async def release(self, principal: Principal, owner: str) -> None:
         """Give the lease back without a change."""
         await self._links.update_one({"_id": principal.slack.key, "lease.owner": owner}, {"$set": {"lease": None}})
+
+    @told
+    async def left(self, now: datetime) -> list[Principal]:
+        """A hundred at most of those whose lease was over by then, and was never given back."""
+        found = self._links.find({"lease.until": {"$lte": now}}).limit(_MOST_LEFT)
+        return [records.link_of(one).principal async for one in found]
 
     @told
     async def save(self, link: Link) -> bool:
@@ -191,6 +218,10 @@ class MongoLinkStore(MongoTicketStore):
         keeper = {"links": self._links, "tickets": self._tickets, "revocations": self._revocations}[collection]
         done = await keeper.update_one({"_id": key, path: secret.sealed}, {"$set": {path: sealed}})
         return done.matched_count == 1
+
+
+def _from_now(seconds: float) -> Document:
+    return {"$add": ["$$NOW", round(seconds * 1000)]}
 
 
 def _same(link: Link) -> Document:

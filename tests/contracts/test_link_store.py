@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from oauth.models import Identity, Link, LinkVersion, Principal, SealedAccess, SlackProfile, SlackUser, Subject
+from oauth.models import Identity, Lease, Link, LinkVersion, Principal, SealedAccess, SlackProfile, SlackUser, Subject
 from oauth.ports import LinkStore, Taken
 from oauth.store import MongoLinkStore
 from oauth.tickets import OPEN_STAGES, Stage, Ticket, hashed
@@ -118,38 +118,93 @@ async def test_links_are_found_by_session(store: LinkStore) -> None:
     assert [link.principal.slack async for link in store.links(sid="session-1")] == [ADA]
 
 
+async def owner(store: LinkStore, name: str, seconds: float = 60.0) -> str | None:
+    """Who has Ada's lease after this one has asked for it."""
+    link = await store.lease(link_of().principal, name, seconds)
+    assert link is not None
+    assert link.lease is not None
+    assert link == replace(link_of(), lease=link.lease)
+    return link.lease.owner
+
+
 async def test_t36_one_of_many_gets_the_lease(store: LinkStore) -> None:
-    """Of twenty callers at once one may refresh; the next one when it is over or given back."""
+    """Of twenty callers at once one may refresh, and all are told who; the next one when it is given back."""
     await store.add_link(link_of())
-    principal = link_of().principal
-    until = NOW + timedelta(seconds=15)
-    got = await asyncio.gather(*(store.lease(principal, f"owner-{n}", NOW, until) for n in range(20)))
-    winners = [n for n, link in enumerate(got) if link is not None]
-    assert len(winners) == 1
-    await store.release(principal, "somebody else")
-    assert await store.lease(principal, "late", NOW, until) is None
-    assert await store.lease(principal, "after", until, until + timedelta(seconds=15)) == link_of()
-    await store.release(principal, "after")
-    assert await store.lease(principal, "again", NOW, until) == link_of()
+    got = await asyncio.gather(*(owner(store, f"owner-{n}") for n in range(20)))
+    assert len(set(got)) == 1
+    await store.release(link_of().principal, "somebody else")
+    assert await owner(store, "late") == got[0]
+    await store.release(link_of().principal, str(got[0]))
+    assert await owner(store, "after") == "after"
+
+
+async def test_t37_the_lease_of_a_dead_holder_is_over_by_the_clock_of_the_store(store: LinkStore) -> None:
+    """Whoever takes it then knows that it was left; whoever gets one that was given back knows that it was not."""
+    await store.add_link(link_of())
+    taken = [await store.lease(link_of().principal, name, 0.0) for name in ("first", "second", "third")]
+    assert [link.lease for link in taken if link] == [Lease("first"), Lease("second", True), Lease("third", True)]
+    await store.release(link_of().principal, "third")
+    assert await owner(store, "fourth") == "fourth"
+    there = await store.link(ADA)
+    assert there is not None
+    assert there.lease == Lease("fourth")
+
+
+async def test_a_lease_is_prolonged_by_its_holder_alone(store: LinkStore) -> None:
+    """It lasts from the moment of prolonging; who has lost it, or given it back, cannot bring it back."""
+    await store.add_link(link_of())
+    ada = link_of().principal
+    assert await owner(store, "first", 0.0) == "first"
+    assert await store.prolong(ada, "first", 60.0)
+    assert await owner(store, "second") == "first"
+    assert not await store.prolong(ada, "second", 60.0)
+    await store.release(ada, "first")
+    assert not await store.prolong(ada, "first", 60.0)
+    assert await owner(store, "second") == "second"
+
+
+async def test_leases_that_were_left_are_found(store: LinkStore) -> None:
+    """Only those that are over and were not given back; a save gives back too."""
+    bob = link_of(BOB, "auth0|bob")
+    await store.add_link(link_of())
+    await store.add_link(bob)
+    later = datetime.now(UTC) + timedelta(seconds=30)
+    assert await store.left(later) == []
+    await store.lease(link_of().principal, "dead", 0.0)
+    await store.lease(bob.principal, "alive", 60.0)
+    assert await store.left(later) == [link_of().principal]
+    assert await store.left(later - timedelta(minutes=5)) == []
+    assert await store.save(link_of())
+    assert await store.left(later) == []
+
+
+async def test_links_asked_for_at_once_are_each_ones_own(store: LinkStore) -> None:
+    """Reads that go out together do not mix people up, and who is not there is not there."""
+    bob = link_of(BOB, "auth0|bob")
+    await store.add_link(link_of())
+    await store.add_link(bob)
+    people = [ADA, BOB, SlackUser("T1", "UEVE"), ADA]
+    assert await asyncio.gather(*map(store.link, people)) == [link_of(), bob, None, link_of()]
 
 
 async def test_no_lease_on_another_version(store: LinkStore) -> None:
     """Who knew the link before it was made anew may not refresh it."""
     await store.add_link(link_of(version="v2"))
-    assert await store.lease(link_of(version="v1").principal, "owner", NOW, LATER) is None
+    assert await store.lease(link_of(version="v1").principal, "owner", 60.0) is None
+    assert await store.link(ADA) == link_of(version="v2")
 
 
 async def test_a_refresh_token_is_replaced_once(store: LinkStore) -> None:
     """A save names the generation that it spent, so the second of two has no effect; it ends the lease."""
     await store.add_link(link_of())
-    leased = await store.lease(link_of().principal, "owner", NOW, LATER)
+    leased = await store.lease(link_of().principal, "owner", 60.0)
     assert leased is not None
     assert await store.save(replace(leased, sealed_refresh="second", access=()))
     assert not await store.save(replace(leased, sealed_refresh="third"))
     there = await store.link(ADA)
     assert there is not None
     assert (there.sealed_refresh, there.access, there.generation) == ("second", (), leased.generation + 1)
-    assert await store.lease(leased.principal, "next", NOW, LATER) is not None
+    assert there.lease is None
 
 
 async def test_t39_what_was_removed_cannot_be_saved(store: LinkStore) -> None:

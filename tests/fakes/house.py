@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import oauth
 from oauth import AccessToken, IdentityError, IdentityRooms, IdentitySettings, Principal, SlackProfile, SlackUser, Vault
+from oauth.models import Pause
 from oauth.proving import Returned
 from tests.fakes.link_store import MemoryLinkStore
 from tests.fakes.observer import ListObserver
@@ -80,7 +82,14 @@ class House:
         return json.loads(self.vault.open(getattr(ticket, f"sealed_{name}"), record=ticket.record, name=name))
 
 
-def house(store: Any, provider: Any, observer: Any, vault: Vault, clock: Any, **settings: Any) -> House:
+async def no_pause(seconds: float) -> None:
+    """Others come first, and nobody waits."""
+    await asyncio.sleep(0)
+
+
+def house(
+    store: Any, provider: Any, observer: Any, vault: Vault, clock: Any, pause: Pause = no_pause, **settings: Any
+) -> House:
     """Put it together."""
     known = {"public_url": PUBLIC_URL, "issuer": ISSUER, "client_id": CLIENT_ID, "audience": AUDIENCE, "scopes": SCOPES}
     rooms = oauth.build(
@@ -91,6 +100,7 @@ def house(store: Any, provider: Any, observer: Any, vault: Vault, clock: Any, **
         clock=clock,
         store=store,
         provider=provider,
+        pause=pause,
     )
     return House(rooms, store, provider, observer, vault, clock)
 

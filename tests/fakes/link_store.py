@@ -6,12 +6,13 @@ import asyncio
 import functools
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
+from oauth import utc_now
 from oauth.errors import StoreUnavailable
-from oauth.models import Identity, Link, LinkVersion, Principal, SlackUser, Subject
+from oauth.models import Clock, Identity, Lease, Link, LinkVersion, Principal, SlackUser, Subject
 from oauth.ports import StoredSecret, Taken
 from oauth.records import link_document, link_secrets, ticket_document, ticket_secrets
 from oauth.tickets import OPEN_STAGES, Stage, Ticket
@@ -40,19 +41,15 @@ def _step(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]
     return step
 
 
-@dataclass
-class _Lease:
-    owner: str
-    until: datetime
-
-
 class MemoryLinkStore:
     """As `MongoLinkStore`. Between a method's first and last line nothing is awaited, so each is one atomic step.
 
     `first` names what another replica does in the moment before a method; `fails`, how often it fails.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = utc_now) -> None:
+        """`clock` is the store's own."""
+        self.clock = clock
         self.calls: Counter[str] = Counter()
         self.away = False
         self.fails: dict[str, int] = {}
@@ -61,7 +58,7 @@ class MemoryLinkStore:
         self.kept_links: dict[str, Link] = {}
         self.kept_tickets: dict[str, Ticket] = {}
         self.kept_revocations: dict[str, tuple[str, datetime]] = {}
-        self._leases: dict[str, _Lease] = {}
+        self._until: dict[str, datetime] = {}
         self._logouts: dict[str, datetime] = {}
         self._heard: dict[str, tuple[Subject | None, str | None, datetime]] = {}
         self._places: dict[str, list[datetime]] = {}
@@ -110,7 +107,6 @@ class MemoryLinkStore:
         if holder is not None or who.slack.key in self.kept_links:
             raise Taken(holder or who.slack)
         self.kept_links[who.slack.key] = link
-        self._leases.pop(who.slack.key, None)
 
     @_step
     async def remove_link(self, link: Link) -> bool:
@@ -120,19 +116,37 @@ class MemoryLinkStore:
         return True
 
     @_step
-    async def lease(self, principal: Principal, owner: str, now: datetime, until: datetime) -> Link | None:
+    async def lease(self, principal: Principal, owner: str, seconds: float) -> Link | None:
         link = self.kept_links.get(principal.slack.key)
-        held = self._leases.get(principal.slack.key)
-        if link is None or link.principal.version != principal.version or (held and held.until > now):
+        if link is None or link.principal.version != principal.version:
             return None
-        self._leases[principal.slack.key] = _Lease(owner, until)
-        return link
+        until = self._until.get(principal.slack.key)
+        if link.lease is None or (until is not None and until <= self.clock()):
+            self._lease(principal, Lease(owner, left=link.lease is not None), seconds)
+        return self.kept_links[principal.slack.key]
+
+    @_step
+    async def prolong(self, principal: Principal, owner: str, seconds: float) -> bool:
+        link = self.kept_links.get(principal.slack.key)
+        if link is None or link.lease is None or link.lease.owner != owner:
+            return False
+        self._lease(principal, link.lease, seconds)
+        return True
+
+    def _lease(self, principal: Principal, lease: Lease, seconds: float) -> None:
+        self._until[principal.slack.key] = self.clock() + timedelta(seconds=seconds)
+        self.kept_links[principal.slack.key] = replace(self.kept_links[principal.slack.key], lease=lease)
 
     @_step
     async def release(self, principal: Principal, owner: str) -> None:
-        held = self._leases.get(principal.slack.key)
-        if held is not None and held.owner == owner:
-            del self._leases[principal.slack.key]
+        link = self.kept_links.get(principal.slack.key)
+        if link is not None and link.lease is not None and link.lease.owner == owner:
+            self.kept_links[principal.slack.key] = replace(link, lease=None)
+
+    @_step
+    async def left(self, now: datetime) -> list[Principal]:
+        links = [link for link in self.kept_links.values() if link.lease is not None]
+        return [link.principal for link in links if self._until[link.principal.slack.key] <= now][:100]
 
     @_step
     async def save(self, link: Link) -> bool:
@@ -144,8 +158,8 @@ class MemoryLinkStore:
             sealed_refresh=link.sealed_refresh,
             access=link.access,
             generation=link.generation + 1,
+            lease=None,
         )
-        self._leases.pop(key, None)
         return True
 
     def _same(self, link: Link) -> bool:

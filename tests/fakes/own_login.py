@@ -14,4 +14,5 @@ from tests.fakes.passwordless import FakePasswordless
 def own_login(clock: Any, **settings: Any) -> House:
     """An empty house that takes codes."""
     known = {"embedded_login": True} | settings
-    return house(MemoryLinkStore(), FakePasswordless(clock), ListObserver(), Vault(token_keys("k1")), clock, **known)
+    store, provider = MemoryLinkStore(clock), FakePasswordless(clock)
+    return house(store, provider, ListObserver(), Vault(token_keys("k1")), clock, **known)

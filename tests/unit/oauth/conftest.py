@@ -25,7 +25,7 @@ from tests.fakes.slack_openid import FakeSlackOpenId, slack_openid
 @pytest.fixture
 def home(clock: Any) -> House:
     """An empty house."""
-    return house(MemoryLinkStore(), FakeProvider(clock), ListObserver(), Vault(token_keys("k1")), clock)
+    return house(MemoryLinkStore(clock), FakeProvider(clock), ListObserver(), Vault(token_keys("k1")), clock)
 
 
 @pytest.fixture

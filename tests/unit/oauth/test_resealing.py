@@ -133,7 +133,7 @@ async def test_t35_who_goes_on_under_the_old_key_is_noticed(home: House) -> None
 
 async def test_t35_every_keeper_is_gone_over(home: House, clock: HandClock) -> None:
     """Each of several, and what they have in all is counted (guard: the loop over the keepers in `Resealer.run`)."""
-    other = house(MemoryLinkStore(), home.provider, home.observer, home.vault, clock)
+    other = house(MemoryLinkStore(clock), home.provider, home.observer, home.vault, clock)
     heard: list[tuple[int, int]] = []
     await home.link(ADA)
     await other.link(BOB)

@@ -1,0 +1,89 @@
+"""The lease on a link: one process at a time spends its refresh token, and a dead one's turn is over in seconds.
+
+It is short, so that nobody waits long for who has died, and its holder prolongs it, so that a slow provider does not
+end it. It is in the database, and so is its clock. What fences off a holder that was stopped for longer than that is
+the generation of the link, which each save names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from oauth.errors import StoreUnavailable
+from oauth.models import Link, Pause, Principal
+from oauth.ports import LinkStore
+
+SECONDS = 6.0
+BEAT = 2.0
+
+
+class Held:
+    """A lease that is ours. `link` is as it was when we got it."""
+
+    def __init__(self, link: Link, owner: str, until: float) -> None:
+        self.link = link
+        self.owner = owner
+        self.until = until
+        self.given_back = False
+
+    @property
+    def left(self) -> bool:
+        """Whether a former holder died with it: the refresh token may be spent, and its successor lost."""
+        return self.link.lease is not None and self.link.lease.left
+
+    def stands(self) -> bool:
+        """Whether nobody else can have it yet, even if all that was sent to the database since got lost."""
+        return asyncio.get_running_loop().time() < self.until
+
+    def saved(self) -> None:
+        """The save has ended it."""
+        self.given_back = True
+
+    def leave(self) -> None:
+        """Let it run out: what the former holder left is not settled."""
+        self.given_back = True
+
+
+class Leases:
+    """Gives out leases on links."""
+
+    def __init__(self, store: LinkStore, pause: Pause = asyncio.sleep) -> None:
+        """`pause` is how a holder waits until its next beat."""
+        self._store = store
+        self._pause = pause
+
+    @asynccontextmanager
+    async def hold(self, principal: Principal) -> AsyncIterator[Held | None]:
+        """The lease, prolonged until the end of the block; None if somebody else has it, or the link is another."""
+        owner = secrets.token_hex(8)
+        until = _from_now()
+        link = await self._store.lease(principal, owner, SECONDS)
+        if link is None or link.lease is None or link.lease.owner != owner:
+            yield None
+            return
+        held = Held(link, owner, until)
+        beats = asyncio.create_task(self._beat(held))
+        try:
+            yield held
+        finally:
+            beats.cancel()
+            if not held.given_back:
+                with contextlib.suppress(StoreUnavailable):  # then it runs out
+                    await self._store.release(principal, owner)
+
+    async def _beat(self, held: Held) -> None:
+        while True:
+            await self._pause(BEAT)
+            until = _from_now()
+            with contextlib.suppress(StoreUnavailable):
+                if not await self._store.prolong(held.link.principal, held.owner, SECONDS):
+                    return
+                held.until = until
+
+
+def _from_now() -> float:
+    return asyncio.get_running_loop().time() + SECONDS
