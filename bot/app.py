@@ -175,8 +175,8 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         await session.close()
         raise
     for action in registry:
-        if action.audience in {None, settings.auth0_audience} and not action.scopes <= set(settings.auth0_scopes):
-            beyond = " ".join(sorted(action.scopes - set(settings.auth0_scopes)))
+        if action.audience in {None, settings.auth0_audience} and not action.login_scopes <= set(settings.auth0_scopes):
+            beyond = " ".join(sorted(action.login_scopes - set(settings.auth0_scopes)))
             log.warning("action_out_of_reach", action=action.name, scopes=beyond, hint="add them to AUTH0_SCOPES")
     approval_store = MongoApprovalStore(database, sealing)
     shown = Overheard(DirectCards(post, identity.links))

@@ -16,6 +16,11 @@ class Tokens(Protocol):
     ) -> AccessToken:
         """A token for this person and these scopes. Raises IdentityError."""
 
+    async def connected(
+        self, principal: Principal, connection: str, scopes: frozenset[str], fresh_for: float = 0.0
+    ) -> AccessToken:
+        """A third party's token of the person's account there. Raises AccountNotConnected or another IdentityError."""
+
 
 class People(Protocol):
     """Who is linked."""

@@ -13,6 +13,7 @@ import structlog
 from bot.actions.arguments import check
 from bot.actions.model import Action, ActionResult, Call, digest_of, inert
 from bot.actions.registry import Registry
+from bot.actions.tokens import token_of
 from bot.approvals.executions import End, Executions
 from bot.approvals.model import Approval, Origin, State
 from bot.approvals.ports import ApprovalStore
@@ -76,14 +77,17 @@ class Runner:
         self._running: set[asyncio.Task[Any]] = set()
 
     async def run(self, principal: Principal, name: str, raw: Mapping[str, Any], origin: Origin) -> Finished | Waiting:
-        """Check, then run or ask. Raises ActionUnknown, ArgumentsInvalid, TooLargeToShow,
-        IdentityError or AuditUnavailable."""
+        """Check, then run or ask. Raises ActionUnknown, ArgumentsInvalid, TooLargeToShow, IdentityError or
+        AuditUnavailable; AccountNotConnected before anybody is asked to approve what could not be carried out."""
         try:
             action = self._registry.get(name)
             arguments = check(action, raw)
-            if not action.scopes <= principal.scopes:
-                raise ScopeRefused(action.scopes - principal.scopes)
-        except (ActionError, ScopeRefused) as error:
+            if not action.login_scopes <= principal.scopes:
+                raise ScopeRefused(action.login_scopes - principal.scopes)
+            if action.connection is not None and action.approval != "none":
+                # Only to see that there is one. It is let go of: while a person decides, nobody holds a token.
+                await token_of(self._tokens, principal, action, self._audience)
+        except (ActionError, IdentityError) as error:
             # Values that are only missing are asked for in a form; all else is a refusal.
             if not isinstance(error, ArgumentsInvalid) or error.problems:
                 known = None if isinstance(error, ActionUnknown) else name
@@ -200,7 +204,7 @@ class Runner:
             "request": request,
         }
         try:
-            token = await self._tokens.token(principal, action.scopes, action.audience or self._audience)
+            token = await token_of(self._tokens, principal, action, self._audience)
         except IdentityError as error:
             await self._audit.append("action.refused", "denied", reason=error.code, **common)
             raise

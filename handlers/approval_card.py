@@ -8,6 +8,7 @@ from typing import Any
 from bot.actions.model import ActionResult
 from bot.approvals.model import Approval, State
 from bot.errors import TooLargeToShow
+from handlers.account_cards import your_account
 from handlers.blocks import (
     MOST_BLOCKS,
     MOST_TOGETHER,
@@ -48,6 +49,7 @@ _REASONS = {
     "grant_dead": "the login is no longer valid at the identity provider; `/agent link` renews it",
     "grant_refused": "the identity provider does not allow it any more",
     "wrong_organization": "you are no member of the organization any more",
+    "account_not_connected": "the account that it needs is not connected any more; ask again, and you can connect it",
     "scope_refused": "the login does not allow this; if it should, `/agent link` and allow it there",
     "provider_unavailable": "the identity provider did not answer",
     "token_invalid": "the identity provider gave a token that cannot be trusted",
@@ -161,10 +163,12 @@ def _facts(approval: Approval, acting_as: str | None) -> list[Block]:
     facts.append(f"*Asked by*\n<@{line(approval.requester.user, 64)}>")
     if approval.state is State.PENDING:
         facts.append(f"*Open until*\n{day(approval.expires_at)}")
-    scopes = f"*Uses the rights*\n{' '.join(map(code, sorted(approval.scopes))) or '_none_'}"
+    account = f" with {your_account(approval.connection)}" if approval.connection else ""
+    scopes = f"*Uses the rights*\n{' '.join(map(code, sorted(approval.scopes))) or '_none_'}{account}"
     if len(scopes) <= _FIELD:
         return fields([mrkdwn(fact) for fact in [*facts, scopes]])
-    return [*fields([mrkdwn(fact) for fact in facts]), *map(section, _scopes(approval.scopes))]
+    many = [*_scopes(approval.scopes), *([account] if account else [])]
+    return [*fields([mrkdwn(fact) for fact in facts]), *map(section, many)]
 
 
 def _scopes(scopes: frozenset[str]) -> list[str]:

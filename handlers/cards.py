@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from handlers.account_cards import ACCOUNT_CONNECT, account_connected, connect_card, your_account
 from handlers.approval_card import (
     APPROVE,
     DENY,
@@ -19,16 +20,19 @@ from handlers.message import Message
 from oauth import Identity, Principal
 
 __all__ = [
+    "ACCOUNT_CONNECT",
     "APPROVE",
     "DENY",
     "LINK_ENTER_CODE",
     "LINK_NOT_ME",
     "LINK_OPEN",
     "account",
+    "account_connected",
     "actions_list",
     "approval_card",
     "approvals_list",
     "audit_list",
+    "connect_card",
     "help_card",
     "identity_taken",
     "link_card",
@@ -40,6 +44,7 @@ __all__ = [
     "rights",
     "status_card",
     "waiting_note",
+    "your_account",
 ]
 
 LINK_OPEN = "link.open"

@@ -42,6 +42,8 @@ _SENTENCES = {
     "the bot.",
     "provider_unavailable": "The identity provider does not answer, so nothing was done. Please try again in a minute.",
     "seal_broken": "Your stored login cannot be opened, so nothing was done. Link again with `/agent link`.",
+    "account_not_connected": "An account that this needs is not connected, so nothing was done. Ask for it once more, "
+    "and I send you the way to connect it.",
     "scope_refused": "Your login does not allow this. If it should, link again with `/agent link` and allow it there.",
     "linked_elsewhere": "You are linked to another account, and it stays so. To change it, type `/agent unlink` first.",
     "store_unavailable": "The database does not answer, so nothing was done. Please try again in a minute.",

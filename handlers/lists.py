@@ -9,6 +9,7 @@ from typing import Any
 
 from bot.actions.model import Action, Schema
 from bot.approvals.model import Approval, State
+from handlers.account_cards import your_account
 from handlers.blocks import code, day, line, listed, section, short
 from handlers.message import Message
 from oauth import Principal
@@ -117,7 +118,9 @@ def deeds(entries: list[dict[str, Any]], most: int) -> list[str]:
 
 def _action(action: Action, principal: Principal | None) -> str:
     marks = ["asks for your approval first"] if action.approval != "none" else []
-    if principal is not None and (beyond := sorted(action.scopes - principal.scopes)):
+    if action.connection is not None:
+        marks.append(f"with {your_account(action.connection)}")
+    if principal is not None and (beyond := sorted(action.login_scopes - principal.scopes)):
         marks.append(f"beyond your login: {_some(map(code, (short(one, 80) for one in beyond)), len(beyond))}")
     rows = [f"{code(short(action.name, 64))} – {line(action.description, 500)}"]
     rows += [f"• {code(short(name, 64))} {_parameter(schema)}" for name, schema in [*action.parameters.items()][:_SOME]]

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from bot.actions.arguments import exact, unfit
 from bot.actions.http import Http
-from bot.actions.model import Action
+from bot.actions.model import CONNECTION, Action
 from bot.errors import ConfigurationError
 
 NAME = r"^[a-z][a-z0-9_]{0,63}$"
@@ -35,10 +35,10 @@ _NOT_YET = (
     "confirm",
     "preview",
     "preview_fields",
-    "connection",
     "rules",
 )
 Scope = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]+$")]  # RFC 6749, section 3.3
+Connection = Annotated[str, StringConstraints(pattern=CONNECTION)]
 _NO_TABLES = ("openapi", "mcp")
 _NO_APPROVALS = ("other", "ciba")
 
@@ -54,6 +54,7 @@ class Definition(BaseModel):
     url: str
     scopes: list[Scope] = Field(default_factory=list)
     audience: str | None = Field(default=None, min_length=1)
+    connection: Connection | None = None
     sensitive: bool | None = None
     approval: Literal["none", "self"] | None = None
     expires: timedelta = timedelta(minutes=15)
@@ -107,6 +108,8 @@ class Definition(BaseModel):
             raise ValueError(f"url names {', '.join(sorted(unknown)) or '{}'}, which is not among its parameters")
         if self.sensitive and self.approval == "none":
             raise ValueError('says sensitive = true and approval = "none"; drop one of them')
+        if self.connection is not None and self.audience is not None:
+            raise ValueError("says connection and audience; with a connection the token is another party's, for no API")
         return self
 
     @property
@@ -171,8 +174,10 @@ def _action(one: Definition, http: Http) -> Action:
         approval=one.approval or ("self" if one.is_sensitive else "none"),
         expires=one.expires,
         idempotent=one.idempotent,
-        definition=one.model_dump(mode="json"),
+        # Left out where there is none: what was agreed to before there were connections stays as it was.
+        definition=one.model_dump(mode="json", exclude={"connection"} if one.connection is None else None),
         call=http.caller(one.method, one.url),
+        connection=one.connection,
     )
 
 

@@ -14,6 +14,8 @@ from oauth import AccessToken, Principal
 
 Approval = Literal["none", "self"]
 Schema = Mapping[str, Any]
+# A connection's name, as Auth0's Management API takes it.
+CONNECTION = r"^[a-zA-Z0-9](-?[a-zA-Z0-9]){0,127}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,10 @@ Caller = Callable[[Call], Awaitable[ActionResult]]
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What people may ask for. `parameters` has a JSON Schema each; one without a `default` is required."""
+    """What people may ask for. `parameters` has a JSON Schema each; one without a `default` is required.
+
+    With `connection` it is called with the token of that third party's account, and `scopes` are that party's.
+    """
 
     name: str
     description: str
@@ -61,6 +66,12 @@ class Action:
     idempotent: bool
     definition: Mapping[str, Any]
     call: Caller = field(repr=False, compare=False)
+    connection: str | None = None
+
+    @property
+    def login_scopes(self) -> frozenset[str]:
+        """What the person's login has to reach: nothing of it where a third party's token is used."""
+        return frozenset() if self.connection is not None else self.scopes
 
     @property
     def digest(self) -> str:
@@ -81,5 +92,6 @@ def digest_of(action: Action, arguments: Mapping[str, Any]) -> str:
         "arguments": dict(arguments),
         "scopes": sorted(action.scopes),
         "audience": action.audience,
+        **({"connection": action.connection} if action.connection is not None else {}),
     }
     return hashlib.sha256(rfc8785.dumps(whole)).hexdigest()

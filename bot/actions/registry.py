@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from bot.actions.model import Action, ActionResult, Approval, Call
+from bot.actions.model import CONNECTION, Action, ActionResult, Approval, Call
 from bot.errors import ActionUnknown, ConfigurationError
 from oauth import Principal
 
@@ -48,7 +48,14 @@ class Registry:
 
     def open_to(self, principal: Principal) -> list[Action]:
         """What this person's grant reaches."""
-        return [one for one in self._actions.values() if one.scopes <= principal.scopes]
+        return [one for one in self._actions.values() if one.login_scopes <= principal.scopes]
+
+    def wanted_of(self, connection: str) -> frozenset[str]:
+        """All that the actions need of a third party together.
+
+        An account is connected for all of them at once: connected anew for one, it might serve the others no more.
+        """
+        return frozenset().union(*(one.scopes for one in self._actions.values() if one.connection == connection))
 
 
 def action(
@@ -56,6 +63,7 @@ def action(
     description: str,
     scopes: Iterable[str],
     audience: str | None = None,
+    connection: str | None = None,
     sensitive: bool = True,
     approval: Approval | None = None,
     expires: timedelta = timedelta(minutes=15),
@@ -64,10 +72,15 @@ def action(
     """Mark an async function `(call, *, name: type, …)` as an action; its keyword parameters are the action's.
 
     It gets the `Call`, token included, and returns an `ActionResult` or the text of one. Raises ConfigurationError,
-    at import, for what cannot be an action, and for a sensitive one that nobody is to approve.
+    at import, for what cannot be an action, and for a sensitive one that nobody is to approve. With `connection` the
+    token in the `Call` is that third party's.
     """
     if sensitive and approval == "none":
         raise ConfigurationError(['sensitive=True and approval="none" contradict each other; drop one of them.'])
+    if connection is not None and audience is not None:
+        raise ConfigurationError(["connection and audience contradict each other; drop one of them."])
+    if connection is not None and not re.fullmatch(CONNECTION, connection):
+        raise ConfigurationError(["connection must be the name of one at the identity provider."])
     options = {
         "description": description,
         "scopes": frozenset(scopes),
@@ -76,6 +89,7 @@ def action(
         "approval": approval or ("self" if sensitive else "none"),
         "expires": expires,
         "idempotent": idempotent,
+        "connection": connection,
     }
 
     def mark(function: Function) -> Function:
@@ -135,5 +149,6 @@ def _of_function(function: Any) -> Action:
         "parameters": parameters,
         "scopes": sorted(options["scopes"]),
         "audience": options["audience"],
+        **({"connection": options["connection"]} if options["connection"] is not None else {}),
     }
     return Action(name=function.__name__, parameters=parameters, definition=definition, call=call, **options)

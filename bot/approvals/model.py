@@ -70,7 +70,7 @@ class Approval:
     `revision` grows with each change that people see; `told` says that the requester has the outcome. `audited` says
     that the entry of the present state stands, `tries` how often execution began, `attempts` how often Slack did
     not take what was to be said since the last change. What does not open (altered, moved, or its key is gone) has
-    `readable` false and no arguments, and never runs.
+    `readable` false and no arguments, and never runs. With `connection` the scopes are that third party's.
     """
 
     id: str
@@ -98,3 +98,4 @@ class Approval:
     tries: int = 0
     attempts: int = 0
     readable: bool = True
+    connection: str | None = None

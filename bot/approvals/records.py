@@ -56,6 +56,7 @@ def document_of(approval: Approval, sealer: Sealer) -> Document:
         "description": approval.description,
         "private": sealer.seal(json.dumps(private).encode(), record=key, name="private"),
         "scopes": sorted(approval.scopes),
+        "connection": approval.connection,
         "digest": approval.digest,
         "run": approval.run,
         "created_at": approval.created_at,
@@ -104,6 +105,7 @@ def approval_of(found: Document, sealer: Sealer) -> Approval:
         tries=found.get("tries", 0),
         attempts=found.get("attempts", 0),
         readable=private is not None,
+        connection=found.get("connection"),
     )
 
 

@@ -69,6 +69,7 @@ class ApprovalService:
             description=action.description,
             arguments=arguments,
             scopes=action.scopes,
+            connection=action.connection,
             digest=digest_of(action, arguments),
             run=run,
             origin=origin,

@@ -169,8 +169,8 @@ def _login(picture: Picture) -> list[Block]:
 def _actions(actions: Sequence[Action], who: Principal) -> list[Block]:
     if not actions:
         return [context("No actions are set up here yet. Whoever runs the bot can add some.")]
-    within = [one for one in actions if one.scopes <= who.scopes]
-    beyond = [one for one in actions if not one.scopes <= who.scopes]
+    within = [one for one in actions if one.login_scopes <= who.scopes]
+    beyond = [one for one in actions if not one.login_scopes <= who.scopes]
     shown: list[Block] = []
     count = 0
     for action in [*within, *beyond]:
@@ -190,7 +190,9 @@ def _actions(actions: Sequence[Action], who: Principal) -> list[Block]:
 def _action(action: Action, who: Principal) -> Block:
     """What it does and what it needs; a button where it can be run."""
     marks = ["asks for your approval first"] if action.approval != "none" else []
-    if beyond := sorted(action.scopes - who.scopes):
+    if action.connection is not None:
+        marks.append(f"with {cards.your_account(action.connection)}")
+    if beyond := sorted(action.login_scopes - who.scopes):
         some = ", ".join(code(short(one, 60)) for one in beyond[:3]) + (" …" if len(beyond) > 3 else "")
         marks = [f"beyond your login, which lacks {some}"]
     about = line(action.description, _DESCRIPTION)

@@ -118,7 +118,7 @@ async def stored(store: ApprovalStore, approval: Approval) -> Approval:
 
 async def test_a_request_comes_back_as_it_was(store: ApprovalStore, asked: Callable[..., Approval]) -> None:
     """Nothing of it is lost, the sealed parts and the times included."""
-    approval = asked()
+    approval = asked(connection="almanac")
     await store.add(approval)
     assert await stored(store, approval) == approval
 

@@ -15,7 +15,7 @@ from bot.approvals.service import ApprovalService
 from bot.audit.writer import AuditWriter
 from bot.runner import Runner, Waiting
 from oauth import AccessToken, Identity, Principal, SlackUser, Subject
-from oauth.errors import IdentityError, NotLinked, ScopeRefused
+from oauth.errors import AccountNotConnected, IdentityError, NotLinked, ScopeRefused
 from oauth.models import LinkVersion
 from tests.conftest import HandClock
 from tests.fakes.approvals import FakeCards, MemoryApprovalStore
@@ -70,6 +70,7 @@ class FakeTokens:
     links: FakeLinks
     error: IdentityError | None = None
     given: list[AccessToken] = field(default_factory=list)
+    accounts: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
 
     async def token(
         self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float = 0.0
@@ -79,6 +80,20 @@ class FakeTokens:
             raise self.error
         if scopes - principal.scopes:
             raise ScopeRefused(scopes - principal.scopes)
+        return await self._given(principal, scopes, audience)
+
+    async def connected(
+        self, principal: Principal, connection: str, scopes: frozenset[str], fresh_for: float = 0.0
+    ) -> AccessToken:
+        """A third party's token, where `accounts` says that the person's account there has been connected for it."""
+        if self.error is not None:
+            raise self.error
+        allowed = self.accounts.get((principal.sub, connection))
+        if allowed is None or not scopes <= allowed:
+            raise AccountNotConnected(connection, scopes)
+        return await self._given(principal, scopes, f"connection:{connection}")
+
+    async def _given(self, principal: Principal, scopes: frozenset[str], audience: str) -> AccessToken:
         live = await self.links.principal(principal.slack)
         if live is None or live.version != principal.version:
             raise NotLinked

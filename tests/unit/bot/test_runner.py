@@ -13,7 +13,14 @@ from bot.actions import ActionResult
 from bot.approvals import Origin, State
 from bot.errors import ActionUnknown, ArgumentsInvalid, AuditUnavailable, TooLargeToShow
 from bot.runner import Finished
-from oauth.errors import GrantDead, IdentityError, NotLinked, ProviderUnavailable, ScopeRefused
+from oauth.errors import (
+    AccountNotConnected,
+    GrantDead,
+    IdentityError,
+    NotLinked,
+    ProviderUnavailable,
+    ScopeRefused,
+)
 from tests.conftest import HandClock
 from tests.fakes.runner import ORIGIN, Deed, World, person
 
@@ -279,3 +286,32 @@ async def test_t50_what_no_card_can_show_is_not_even_asked(world: World) -> None
     assert world.cards.posted == []
     assert await world.store.open_of(world.ada.slack) == []
     assert [entry["reason"] for entry in world.audit.of("action.refused")] == ["too_large_to_show"]
+
+
+ACCOUNT = {"connection": "almanac", "scopes": frozenset({"events:read"})}
+
+
+@pytest.mark.parametrize("approval", ["none", "self"])
+async def test_t40_without_the_account_nothing_is_called_or_asked(world: World, approval: str) -> None:
+    """One entry, and the error goes on to whoever can send the way to connect it (guard: `token_of` in `run`)."""
+    action = world.deed.action("read_events", approval=approval, **ACCOUNT)
+    with pytest.raises(AccountNotConnected):
+        await world.replica([action]).runner.run(world.ada, "read_events", VALUES, ORIGIN)
+    assert world.deed.calls == []
+    assert world.cards.asked == 0
+    assert world.audit.types() == ["action.refused"]
+    assert [one["reason"] for one in world.audit.of("action.refused")] == ["account_not_connected"]
+
+
+async def test_an_action_runs_with_the_account_of_whoever_asks(world: World) -> None:
+    """Ada's account is connected and Bob's is not; what Ada's login reaches does not matter."""
+    ada = person("ada", scopes=frozenset())
+    world.links.link(ada)
+    world.tokens.accounts[ada.sub, "almanac"] = ACCOUNT["scopes"]
+    runner = world.replica([world.deed.action("read_events", approval="none", **ACCOUNT)]).runner
+    await runner.run(ada, "read_events", VALUES, ORIGIN)
+    with pytest.raises(AccountNotConnected):
+        await runner.run(world.bob, "read_events", VALUES, ORIGIN)
+    (call,) = world.deed.calls
+    assert (call.principal, call.token.audience) == (ada, "connection:almanac")
+    assert world.audit.of("action.started")[0]["scopes"] == ["events:read"]

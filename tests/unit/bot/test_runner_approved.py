@@ -346,3 +346,19 @@ async def test_t49_what_was_asked_under_an_ended_link_is_cancelled(world: World)
     assert world.at_rest(old).state is State.CANCELLED
     assert world.at_rest(waiting).state is State.PENDING
     assert [entry["reason"] for entry in world.audit.of("approval.cancelled")] == ["unlinked"]
+
+
+async def test_an_account_that_is_disconnected_meanwhile_ends_the_request(world: World) -> None:
+    """Connected when asked for and not any more when approved: nothing is called, and why is said."""
+    action = world.deed.action(connection="almanac", scopes=frozenset({"events:write"}))
+    world.actions = [action]
+    world.here = world.replica()
+    world.tokens.accounts[world.ada.sub, "almanac"] = action.scopes
+    approval = await world.approved()
+    assert (approval.connection, approval.scopes) == ("almanac", action.scopes)
+    world.tokens.accounts.clear()
+    await world.here.runner.resume(approval)
+    ended = world.at_rest(approval)
+    assert (ended.state, ended.reason) == (State.FAILED, "account_not_connected")
+    assert world.deed.calls == []
+    assert world.audit.types()[-1] == "action.refused"

@@ -113,6 +113,16 @@ def test_t50_what_cannot_be_shown_whole_is_not_shown_at_all(arguments: dict[str,
         cards.approval_card(replace(ASKED, arguments=arguments))
 
 
+@pytest.mark.parametrize("count", [1, 500])
+def test_the_card_says_whose_account_is_used(count: int) -> None:
+    """A third party's account is named beside what is used of it, also where that takes many paragraphs."""
+    scopes = frozenset(f"events:read:{number}" for number in range(count))
+    card = cards.approval_card(replace(ASKED, scopes=scopes, connection="almanac"))
+    assert_sound(card)
+    assert "with your `almanac` account" in said(card)
+    assert "account" not in said(cards.approval_card(replace(ASKED, scopes=scopes)))
+
+
 def test_t50_scopes_are_whole_too() -> None:
     """Many scopes take more room; one that no block holds is refused like an argument."""
     many = frozenset(f"https://api.example.com/scope/number/{number}" for number in range(100))

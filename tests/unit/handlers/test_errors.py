@@ -39,6 +39,7 @@ def test_every_error_that_people_meet_has_words(kind: type[Exception]) -> None:
         "ArgumentsInvalid": ArgumentsInvalid({"amount": "must be a whole number."}),
         "AlreadyDecided": AlreadyDecided("done"),
         "CodeWrong": CodeWrong(1),
+        "AccountNotConnected": of_identity.AccountNotConnected("almanac", frozenset({"events:read"})),
         "ScopeRefused": ScopeRefused(frozenset({"a"})),
         "TokenInvalid": of_identity.TokenInvalid("aud"),
     }

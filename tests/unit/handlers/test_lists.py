@@ -56,6 +56,14 @@ def test_the_list_of_actions_marks_approval_and_reach() -> None:
     assert "`amount` whole number · optional, else `1`" in mine["refund_order"]
 
 
+def test_the_list_of_actions_says_whose_account_is_used() -> None:
+    """A third party's account is named, and its scopes are not looked for in the login."""
+    events = an_action("list_events", scopes=frozenset({"events:read"}), connection="almanac")
+    shown = said(cards.actions_list([events], PRINCIPAL))
+    assert "with your `almanac` account" in shown
+    assert "beyond your login" not in shown
+
+
 def test_an_unlinked_person_sees_no_claim_about_reach() -> None:
     """Without a grant there is nothing to compare with."""
     assert "beyond" not in said(cards.actions_list([an_action()], None))

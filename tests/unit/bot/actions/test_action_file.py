@@ -118,7 +118,6 @@ def test_times_are_read(tmp_path: Path, text: str, span: timedelta) -> None:
         'confirm = "order_id"',
         'preview = "https://api.example.com/orders/{order_id}"',
         'preview_fields = ["total"]',
-        'connection = "google-oauth2"',
         "rules = []",
     ],
 )
@@ -164,6 +163,14 @@ MISTAKES = {
     "a format": ("{order_id}", "{order_id:>9}", "url may name its parameters as {name} only."),
     "a brace": ("{order_id}", "{order_id", "expected '}' before end of string."),
     "two scopes in one": ('["orders:refund"]', '["orders:refund orders:read"]', "scopes.0:"),
+    "a connection beside an audience": (
+        "scopes =",
+        'audience = "https://a.example.com"\nconnection = "almanac"\nscopes =',
+        "says connection and audience",
+    ),
+    "an empty connection": ("scopes =", 'connection = ""\nscopes =', "connection:"),
+    "a connection with a colon": ("scopes =", 'connection = "alma:nac"\nscopes =', "connection:"),
+    "a connection too long": ("scopes =", f'connection = "{"a" * 129}"\nscopes =', "connection:"),
     "an empty audience": ("scopes =", 'audience = ""\nscopes =', "audience:"),
     "a setting that nobody knows": ("scopes =", "sensitiv = true\nscopes =", "sensitiv is not a setting of an action."),
     "a time without a unit": ("scopes =", "expires = 15\nscopes =", "expires: must be a time"),
@@ -244,12 +251,30 @@ def test_an_empty_file_has_no_actions(tmp_path: Path) -> None:
     assert loaded(tmp_path, "") == []
 
 
+def test_a_connection_is_read(tmp_path: Path) -> None:
+    """Its scopes are the third party's, so the person's login need not reach them."""
+    (action,) = loaded(tmp_path, PLAIN % 'connection = "google-oauth2"')
+    assert (action.connection, action.audience) == ("google-oauth2", None)
+    assert action.scopes == {"orders:refund"}
+    assert action.login_scopes == frozenset()
+
+
+def test_an_action_without_a_connection_is_defined_as_ever(tmp_path: Path) -> None:
+    """What waits for a decision while a newer version starts is still what was shown (guard: `exclude` in
+    `_action`)."""
+    (action,) = loaded(tmp_path, PLAIN % "")
+    assert "connection" not in action.definition
+    assert action.login_scopes == action.scopes
+
+
 def test_t47_every_setting_is_part_of_what_was_agreed(tmp_path: Path) -> None:
     """Whatever is changed in the file, the digest of the definition changes with it."""
     original = loaded(tmp_path, PLAIN % "")[0].digest
     changed = [
         PLAIN % "idempotent = true",
         PLAIN % 'audience = "https://elsewhere.example.com"',
+        PLAIN % 'connection = "almanac"',
+        PLAIN % 'connection = "google-oauth2"',
         (PLAIN % "").replace("/refund", "/cancel"),
         (PLAIN % "").replace('"POST"', '"PUT"'),
         (PLAIN % "").replace('["orders:refund"]', '["orders:read"]'),

@@ -46,6 +46,17 @@ def test_what_a_grant_reaches() -> None:
     assert registry.open_to(person("ada", scopes=frozenset({"orders:read"}))) == [reading]
 
 
+def test_a_third_partys_scopes_are_none_of_the_grants() -> None:
+    """An action with a connection is open to whoever is linked; all of a connection is asked for together."""
+    reading = Deed().action("reading", scopes=frozenset({"events:read"}), connection="almanac")
+    writing = Deed().action("writing", scopes=frozenset({"events:write"}), connection="almanac")
+    other = Deed().action("other", scopes=frozenset({"files"}), connection="drive")
+    registry = Registry([reading, writing, other])
+    assert registry.open_to(person("ada", scopes=frozenset())) == [reading, writing, other]
+    assert registry.wanted_of("almanac") == {"events:read", "events:write"}
+    assert registry.wanted_of("nothing") == frozenset()
+
+
 def test_t47_the_digest_covers_what_is_agreed_to() -> None:
     """Name, definition, arguments, scopes and audience: a change of any is another digest; the order is not."""
     one = Deed().action()
@@ -58,8 +69,9 @@ def test_t47_the_digest_covers_what_is_agreed_to() -> None:
         digest_of(one, {"a": 1}),
         digest_of(replace(one, scopes=frozenset()), {"a": 1, "b": 2}),
         digest_of(replace(one, audience="https://other.example.com"), {"a": 1, "b": 2}),
+        digest_of(replace(one, connection="almanac"), {"a": 1, "b": 2}),
     ]
-    assert len({original, *others}) == 8
+    assert len({original, *others}) == 9
     assert digest_of(one, {"b": 2, "a": 1}) == original
 
 
@@ -149,6 +161,26 @@ def not_async(call: Call) -> str:
 async def RefundOrder(call: Call) -> str:  # noqa: N802
     """Has a name that no action has."""
     return ""
+
+
+@pytest.mark.parametrize(
+    "options", [{"connection": "almanac", "audience": "https://a.example.com"}, {"connection": "alma nac"}]
+)
+def test_a_connection_that_cannot_be_is_refused_at_import(options: dict[str, Any]) -> None:
+    """Neither beside an audience nor by a name that no connection has."""
+    with pytest.raises(ConfigurationError) as caught:
+        action(description="x", scopes=[], **options)
+    assert "connection" in caught.value.problems[0]
+
+
+def test_t47_a_functions_connection_is_part_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another third party, another action; and without one the definition is as ever."""
+    text = GOOD.replace('scopes=["orders:refund"]', 'scopes=["orders:refund"], connection="almanac"')
+    (connected,) = marked(module(text, "connected_actions", tmp_path, monkeypatch))
+    (plain,) = marked(module(GOOD, "plain_actions", tmp_path, monkeypatch))
+    assert connected.connection == connected.definition["connection"] == "almanac"
+    assert connected.login_scopes == frozenset()
+    assert "connection" not in plain.definition
 
 
 @pytest.mark.parametrize("function", [positional, untyped, no_call, not_async, RefundOrder])

@@ -133,6 +133,14 @@ def test_each_action_within_reach_has_a_button_to_run_it() -> None:
     assert "beyond your login, which lacks `admin:all`" in read(blocks)
 
 
+def test_an_action_with_a_connection_can_be_run_and_names_the_account() -> None:
+    """Its scopes are the third party's: whoever is linked can ask for it, and is led through connecting."""
+    events = an_action("list_events", approval="none", scopes=frozenset({"events:read"}), connection="almanac")
+    blocks = shown(replace(LINKED, actions=[events]))
+    assert [each["value"] for each in elements(blocks) if each["action_id"] == "home.run"] == ["list_events"]
+    assert "with your `almanac` account" in read(blocks)
+
+
 def test_two_hundred_actions_fit_and_none_is_lost() -> None:
     """The first have a button, a menu has a hundred more, and the rest is counted."""
     many = [an_action(f"action_{number}", description="<*&>" * 200) for number in range(200)]
