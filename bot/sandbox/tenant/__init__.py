@@ -1,6 +1,8 @@
 """A local OpenID tenant that answers as Auth0 does: for `countersign demo`, and for the tests."""
 
+from .accounts import ConnectedAccount
 from .browser import Browser, PageRefused
+from .connections import Connection
 from .faults import Hold
 from .mailbox import Mail
 from .model import ORGANIZATION, PEOPLE, Application, Family, Issued, OrganizationRules, Passwordless, Person
@@ -11,6 +13,8 @@ __all__ = [
     "PEOPLE",
     "Application",
     "Browser",
+    "ConnectedAccount",
+    "Connection",
     "Family",
     "Hold",
     "Issued",

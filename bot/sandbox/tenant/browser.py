@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from types import TracebackType
@@ -25,13 +26,14 @@ class PageRefused(Exception):
 
 @dataclass(slots=True)
 class Form:
-    """A form of a page: where it goes, what it holds unasked, and which people can be chosen in it."""
+    """A form of a page: where it goes, what it holds unasked, which people can be chosen in it, and what is ticked."""
 
     action: str = ""
     method: str = "get"
     fields: dict[str, str] = field(default_factory=dict)
     people: dict[str, bool] = field(default_factory=dict)
     buttons: list[str] = field(default_factory=list)
+    ticked: list[str] = field(default_factory=list)
 
 
 class Browser:
@@ -80,6 +82,26 @@ class Browser:
         """Cancel on the login page. Gives the address of the callback, unvisited."""
         page, form = await self._login_page(authorize_url)
         return form if isinstance(form, str) else await self._send(page, form, action="cancel")
+
+    async def connect(self, url: str, account: str, *, without: Collection[str] = (), action: str = "accept") -> str:
+        """Follow a connect ticket to the third party, agree there as `account`, but for the scopes in `without`.
+
+        Gives the address at which the tenant sends the browser back to the application, unvisited. With `action` set to
+        `cancel` that has an error. Raises PageRefused, and LookupError where nobody of that name is there.
+        """
+        consent, form = await self._login_page(url)
+        if isinstance(form, str):
+            consent, form = await self._login_page(form)
+        if isinstance(form, str):
+            return (await self._follow("GET", form, None))[0]  # the third party has said no without asking
+        if account not in form.people:
+            raise LookupError(f"{account} is not on the page; {', '.join(form.people)} are")
+        ticked = {name: "on" for name in form.ticked if name.removeprefix("scope ") not in without}
+        back = await self._send(consent, form, person=account, action=action, **ticked)
+        address, status, text = await self._follow("GET", back, None)
+        if status not in _REDIRECTS:
+            raise PageRefused(status, text)
+        return address
 
     async def submit(self, url: str, **fields: str) -> tuple[str, int, str]:
         """Send the one form of a page, e.g. the bot's link page, up to a redirect that leaves its server.
@@ -149,3 +171,5 @@ class _Reader(HTMLParser):
             form.fields[given.get("name", "")] = given.get("value", "")
         elif given.get("name") == "person":
             form.people[given.get("value", "")] = "checked" in given
+        elif given.get("type") == "checkbox" and "checked" in given:
+            form.ticked.append(given.get("name", ""))

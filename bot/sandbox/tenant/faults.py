@@ -9,7 +9,20 @@ from typing import Literal
 
 from aiohttp import web
 
-Endpoint = Literal["discovery", "jwks", "authorize", "token", "revoke", "userinfo", "passwordless"]
+Endpoint = Literal[
+    "discovery",
+    "jwks",
+    "authorize",
+    "token",
+    "revoke",
+    "userinfo",
+    "passwordless",
+    "connect",
+    "complete",
+    "accounts",
+    "ticket",
+    "callback",
+]
 PATHS: dict[str, Endpoint] = {
     "/.well-known/openid-configuration": "discovery",
     "/.well-known/jwks.json": "jwks",
@@ -18,6 +31,11 @@ PATHS: dict[str, Endpoint] = {
     "/oauth/revoke": "revoke",
     "/userinfo": "userinfo",
     "/passwordless/start": "passwordless",
+    "/me/v1/connected-accounts/connect": "connect",
+    "/me/v1/connected-accounts/complete": "complete",
+    "/me/v1/connected-accounts/accounts": "accounts",
+    "/connected-accounts/connect": "ticket",
+    "/login/callback": "callback",
 }
 _ERRORS = {429: ("too_many_requests", "Global limit has been reached")}
 

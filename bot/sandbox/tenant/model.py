@@ -70,6 +70,7 @@ PEOPLE = (
 class Application:
     """The one client that is registered. With `key`, a public JWK, it must prove itself by private_key_jwt.
 
+    `rotation` is its setting "Allow Refresh Token Rotation". It may be changed at any time; Token Vault needs it off.
     The addresses may be registered later: a bot on a free port knows its own only once it listens.
     """
 
@@ -80,6 +81,7 @@ class Application:
     logout_uris: set[str]
     key: Mapping[str, Any] | None = None
     backchannel_logout_uri: str | None = None
+    rotation: bool = True
 
 
 @dataclass(slots=True)
@@ -101,7 +103,10 @@ class Passwordless:
 
 @dataclass(frozen=True, slots=True)
 class Lifetimes:
-    """All in seconds. `reuse` is Auth0's reuse interval: how long a rotated refresh token still answers."""
+    """All in seconds. `reuse` is Auth0's reuse interval: how long a rotated refresh token still answers.
+
+    `connect` is how long somebody has to connect an account; its code is good for as long as a login's.
+    """
 
     access: int = 3_600
     identity: int = 36_000
@@ -110,6 +115,7 @@ class Lifetimes:
     refresh: int = 2_592_000
     idle: int = 1_296_000
     reuse: int = 0
+    connect: int = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +191,10 @@ class OrganizationRules:
 
 @dataclass(slots=True)
 class Family:
-    """A grant with its line of refresh tokens: hash of each, and when it was rotated (None: the live one)."""
+    """A grant with its line of refresh tokens: hash of each, and when it was rotated (None: the live one).
+
+    `rotating` says of which kind the live one is.
+    """
 
     id: str
     person: str
@@ -197,6 +206,7 @@ class Family:
     organization: str | None = None
     tokens: dict[str, datetime | None] = field(default_factory=dict, repr=False)
     ended: str | None = None
+    rotating: bool = True
 
 
 @dataclass(frozen=True, slots=True)

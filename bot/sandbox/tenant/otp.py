@@ -32,7 +32,7 @@ class OtpGrant:
     def __post_init__(self) -> None:
         self.tokens.grants[GRANT] = self.redeem
 
-    def redeem(self, fields: Fields) -> dict[str, Any]:
+    async def redeem(self, fields: Fields) -> dict[str, Any]:
         """Tokens for `username` and `otp`. Raises Refusal, before the code is touched where the request is wrong."""
         self.calls += 1
         state = self.tenant.state

@@ -13,6 +13,10 @@ from aiohttp import web
 from bot.sandbox import icon
 from oauth import Clock, utc_now
 
+from .accounts import ConnectedAccount
+from .connect_pages import CALLBACK, ConnectPages
+from .connecting import Connecting
+from .connections import Connection, ThirdParty
 from .faults import Endpoint, Fault, Faults, Hold
 from .login import LoginPages
 from .logout import Logout
@@ -20,9 +24,12 @@ from .mail_page import MailPage
 from .mailbox import Mail
 from .metadata import Metadata
 from .model import ORGANIZATION, PEOPLE, Application, Family, Issued, Lifetimes, OrganizationRules, Passwordless, Person
+from .my_account import SCOPES as MY_ACCOUNT_SCOPES
+from .my_account import MyAccount
 from .otp import OtpGrant
 from .passwordless import PasswordlessLogin
 from .state import State, Tenant
+from .token_vault import TokenVaultGrant
 from .tokens import Tokens
 
 _BODY_LIMIT = 65_536
@@ -36,6 +43,8 @@ class SandboxTenant:
     secret; `other_apis` are further audiences whose tokens a refresh may ask for (Auth0's multi-resource refresh
     tokens); all `…_seconds` are lifetimes, and `reuse_interval_seconds` is how long a rotated refresh token still
     answers. `issuer_in_response` is Auth0's tenant setting for RFC 9207, off there too unless somebody sets it.
+    `connections` are third parties whose accounts can be connected; with any, the My Account API and Token Vault are
+    switched on, which needs `rotation` off. `callback_url` is to be registered at them.
     """
 
     def __init__(
@@ -57,6 +66,8 @@ class SandboxTenant:
         refresh_seconds: int = 2_592_000,
         idle_seconds: int = 1_296_000,
         reuse_interval_seconds: int = 0,
+        rotation: bool = True,
+        connections: Sequence[Connection] = (),
         issuer_in_response: bool = False,
         passwordless: Passwordless | None = None,
         clock: Clock = utc_now,
@@ -69,6 +80,7 @@ class SandboxTenant:
             logout_uris=set(logout_uris),
             key=client_key,
             backchannel_logout_uri=backchannel_logout_uri,
+            rotation=rotation,
         )
         lifetimes = Lifetimes(
             access=access_seconds, refresh=refresh_seconds, idle=idle_seconds, reuse=reuse_interval_seconds
@@ -82,6 +94,11 @@ class SandboxTenant:
         self._passwordless = PasswordlessLogin(self._tenant)
         self._otp = OtpGrant(self._tenant, self._tokens)
         self._logout = Logout(self._tenant)
+        parties = {one.name: ThirdParty(one, clock) for one in connections}
+        connecting = Connecting(self.state)
+        self._connect_pages = ConnectPages(self._tenant, connecting, parties)
+        self._my_account = MyAccount(self._tenant, connecting, {one.name: one for one in connections})
+        self._token_vault = TokenVaultGrant(self._tenant, self._tokens, parties) if parties else None
         self._faults = Faults()
         self._runner: web.AppRunner | None = None
 
@@ -96,6 +113,9 @@ class SandboxTenant:
         self._passwordless.add_to(app)
         Metadata(self._tenant, self._tokens).add_to(app)
         MailPage(self._tenant).add_to(app)
+        if self._token_vault is not None:
+            self._my_account.add_to(app)
+            self._connect_pages.add_to(app)
         icon.add_to(app)
         return app
 
@@ -111,6 +131,8 @@ class SandboxTenant:
         shown = "127.0.0.1" if host in _ANYWHERE else host
         address = f"http://{f'[{shown}]' if ':' in shown else shown}:{bound}"
         self._tenant.issuer = f"{address}/"
+        if self._token_vault is not None:
+            self._tenant.apis[self._my_account.audience] = MY_ACCOUNT_SCOPES
         return address
 
     async def stop(self) -> None:
@@ -141,6 +163,11 @@ class SandboxTenant:
     def organizations(self) -> OrganizationRules:
         """How organizations are kept to; `forge` and `keep` say what refreshed tokens name."""
         return self._tenant.organizations
+
+    @property
+    def callback_url(self) -> str:
+        """Where third parties send the browser back to."""
+        return self.issuer + CALLBACK
 
     # -- looking
 
@@ -177,6 +204,25 @@ class SandboxTenant:
     def otp_calls(self) -> int:
         """How often a one-time code was brought to be exchanged, also in vain."""
         return self._otp.calls
+
+    @property
+    def connect_calls(self) -> int:
+        """How often an account was to be connected, also in vain."""
+        return self._my_account.connect_calls
+
+    @property
+    def complete_calls(self) -> int:
+        """How often a connection was to be completed, also in vain."""
+        return self._my_account.complete_calls
+
+    @property
+    def vault_calls(self) -> int:
+        """How often a third party's token was asked for, also in vain."""
+        return 0 if self._token_vault is None else self._token_vault.calls
+
+    def connected(self, person: str) -> list[ConnectedAccount]:
+        """The accounts that somebody has connected, the oldest first."""
+        return self.state.accounts.of(person)
 
     @property
     def issued(self) -> deque[Issued]:

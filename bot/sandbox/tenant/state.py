@@ -1,6 +1,7 @@
 """What the tenant remembers: logins under way, codes, sessions, and the families of refresh tokens.
 
-Secrets are kept as hashes, so that the file gives no token away; the signing keys in it are why it is 0600.
+Secrets are kept as hashes, so that the file gives no token of ours away; the signing keys in it and the tokens of third
+parties, which have to be given out again, are why it is 0600.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from joserfc.errors import JoseError
 from bot.sandbox.slack import storage
 from oauth import Clock
 
-from . import people as accounts
+from . import people as known
+from .accounts import Accounts
 from .keys import Signer
 from .mailbox import Mailbox
 from .model import (
@@ -60,6 +62,7 @@ class State:
         self.codes: dict[str, Code] = {}
         self.sessions: dict[str, str] = {}
         self.families: dict[str, Family] = {}
+        self.accounts = Accounts()
         self.issued: deque[Issued] = deque(maxlen=1_000)
         self.mailbox = Mailbox(clock)
         self.assertions: dict[str, datetime] = {}
@@ -72,6 +75,7 @@ class State:
         except (AttributeError, JoseError, KeyError, TypeError, ValueError):
             storage.put_aside(path)
             self.signer, self.sessions, self.families, self.people = Signer(), {}, {}, dict(self._given)
+            self.accounts = Accounts()
 
     # -- keeping
 
@@ -99,19 +103,26 @@ class State:
             | {"tokens": {token: at and at.isoformat() for token, at in family.tokens.items()}}
             for family in self.families.values()
         ]
-        people = accounts.changes(self._given, self.people)
-        return {"keys": self.signer.snapshot(), "sessions": self.sessions, "families": families, "people": people}
+        people = known.changes(self._given, self.people)
+        return {
+            "keys": self.signer.snapshot(),
+            "sessions": self.sessions,
+            "families": families,
+            "people": people,
+            "accounts": self.accounts.snapshot(),
+        }
 
     def _restore(self, kept: Mapping[str, Any]) -> None:
         self.signer.restore(kept.get("keys", []))
         self.sessions = dict(kept.get("sessions", {}))
-        self.people = accounts.changed(self._given, kept.get("people", {}))
+        self.people = known.changed(self._given, kept.get("people", {}))
         for fields in kept.get("families", []):
             tokens = {token: at and datetime.fromisoformat(at) for token, at in fields["tokens"].items()}
             times = {name: datetime.fromisoformat(fields[name]) for name in ("auth_time", "used_at")}
             family = Family(**{**fields, **times, "scopes": tuple(fields["scopes"]), "tokens": tokens})
             if family.person in self.people:
                 self.families[family.id] = family
+        self.accounts.restore(kept.get("accounts", []), self.people)
 
     # -- people
 
@@ -154,7 +165,7 @@ class State:
 
     # -- grants
 
-    def open_family(self, signed: SignedIn) -> Family:
+    def open_family(self, signed: SignedIn, *, rotating: bool) -> Family:
         """A new grant, out of a login."""
         family = Family(
             id=secrets.token_hex(8),
@@ -165,6 +176,7 @@ class State:
             auth_time=signed.auth_time,
             used_at=self.clock(),
             organization=signed.organization,
+            rotating=rotating,
         )
         self.families[family.id] = family
         self.changed()
@@ -182,6 +194,23 @@ class State:
         family.used_at = now
         self.changed()
         return value
+
+    def renewed(self, family: Family, token: str, *, rotating: bool) -> str | None:
+        """The refresh token in place of the one whose hash is `token`, or None where that one stays in use.
+
+        Where the application's setting has changed since, the first use ends the former line of tokens ("Configure
+        Refresh Token Rotation").
+        """
+        if rotating or family.rotating or family.tokens[token] is not None:
+            family.rotating = rotating
+            return self.next_token(family, token)
+        self.touch(family)
+        return None
+
+    def touch(self, family: Family) -> None:
+        """A grant was used, so the time that it may lie idle begins anew."""
+        family.used_at = self.clock()
+        self.changed()
 
     def family_of(self, token: str) -> tuple[Family, str] | None:
         """The family that a refresh token was ever part of, and the token's hash."""
@@ -212,7 +241,7 @@ class Tenant:
     """What every room works with. `issuer` is known once the server listens; `apis` are scopes by audience."""
 
     application: Application
-    apis: Mapping[str, tuple[str, ...]]
+    apis: dict[str, tuple[str, ...]]
     state: State
     passwordless: Passwordless
     issuer: str = ""

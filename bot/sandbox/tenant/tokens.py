@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,10 +18,10 @@ from aiohttp import web
 from . import claims
 from .authorize import known_scopes
 from .clients import Fields, authenticate, fields_of
-from .model import IDENTITY_SCOPES, Code, Person, Refusal, SignedIn
+from .model import IDENTITY_SCOPES, Code, Family, Person, Refusal, SignedIn
 from .state import Tenant, hashed
 
-Grant = Callable[[Fields], dict[str, Any]]
+Grant = Callable[[Fields], Awaitable[dict[str, Any]]]
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Tokens:
             kind = needed(fields, "grant_type")
             if kind not in self.grants:
                 raise Refusal(403, "unsupported_grant_type", f"Unsupported grant type: {kind[:80]}")
-            answer, status = self.grants[kind](fields), 200
+            answer, status = await self.grants[kind](fields), 200
         except Refusal as refused:
             answer, status = refused.body(), refused.status
         await self.tenant.state.save()
@@ -90,8 +90,8 @@ class Tokens:
         answer: dict[str, Any] = {}
         family = None
         if "offline_access" in signed.scopes:
-            family = self.tenant.state.open_family(signed).id
-            answer["refresh_token"] = self.tenant.state.next_token(self.tenant.state.families[family])
+            opened = self.tenant.state.open_family(signed, rotating=self.tenant.application.rotation)
+            answer["refresh_token"], family = self.tenant.state.next_token(opened), opened.id
         if code is not None:
             code.family = family
         return answer | self._issue(person, signed, grant_type, family, code)
@@ -128,7 +128,7 @@ class Tokens:
 
     # -- grant types
 
-    def _exchange(self, fields: Fields) -> dict[str, Any]:
+    async def _exchange(self, fields: Fields) -> dict[str, Any]:
         self.exchange_calls += 1
         state = self.tenant.state
         code = state.codes.get(hashed(needed(fields, "code")))
@@ -148,10 +148,29 @@ class Tokens:
         signed = SignedIn(code.person, asked.audience, asked.scopes, code.sid, code.auth_time, asked.organization)
         return self.begin(signed, "authorization_code", code)
 
-    def _refresh(self, fields: Fields) -> dict[str, Any]:
+    async def _refresh(self, fields: Fields) -> dict[str, Any]:
         self.refresh_calls += 1
         state = self.tenant.state
-        found = state.family_of(needed(fields, "refresh_token"))
+        family, token = self._presented(needed(fields, "refresh_token"))
+        person = self.tenant.member(family.person, family.organization)
+        audience, scopes = self._narrowed(family.audience, family.scopes, fields)
+        rules = self.tenant.organizations
+        organization = rules.named if rules.forged else family.organization
+        signed = SignedIn(person.id, audience, scopes, family.sid, family.auth_time, organization)
+        renewed = state.renewed(family, token, rotating=self.tenant.application.rotation)
+        answer = {} if renewed is None else {"refresh_token": renewed}
+        return answer | self._issue(person, signed, "refresh_token", family.id)
+
+    def subject(self, refresh_token: str) -> Family:
+        """The grant of a refresh token that is shown for something else than its own renewal. Raises Refusal."""
+        family, _ = self._presented(refresh_token)
+        self.tenant.state.touch(family)
+        return family
+
+    def _presented(self, refresh_token: str) -> tuple[Family, str]:
+        """The live grant that a refresh token belongs to, and the token's hash. Raises Refusal."""
+        state = self.tenant.state
+        found = state.family_of(refresh_token)
         if found is None:
             raise _dead()
         family, token = found
@@ -161,13 +180,7 @@ class Tokens:
             state.end(family, "reuse_detected")
         if not state.live(family):
             raise _dead()
-        person = self.tenant.member(family.person, family.organization)
-        audience, scopes = self._narrowed(family.audience, family.scopes, fields)
-        rules = self.tenant.organizations
-        organization = rules.named if rules.forged else family.organization
-        signed = SignedIn(person.id, audience, scopes, family.sid, family.auth_time, organization)
-        answer = {"refresh_token": state.next_token(family, token)}
-        return answer | self._issue(person, signed, "refresh_token", family.id)
+        return family, token
 
     def _narrowed(self, audience: str, granted: tuple[str, ...], fields: Fields) -> tuple[str, tuple[str, ...]]:
         """The audience and scopes of a refreshed token: never more than the grant and the API's policy hold.

@@ -14,7 +14,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import aiohttp
 import pytest
 
+from bot.sandbox.almanac import Almanac
 from bot.sandbox.tenant import Browser, SandboxTenant
+from tests.unit.bot.sandbox.tenant.vault import CONNECTED, VaultApp
 
 CLIENT, SECRET = "countersign", "s3cret & more"
 CALLBACK = "http://127.0.0.1:8300/oauth/callback"
@@ -202,3 +204,32 @@ def claims_of() -> Any:
 def came_back() -> Any:
     """The parameters with which a browser comes back."""
     return answer_of
+
+
+@pytest.fixture
+async def almanac(tmp_path: Path, clock: Any) -> AsyncIterator[Almanac]:
+    """A third party with a client of its own."""
+    one = Almanac(tmp_path / "almanac", client_id="the tenant", client_secret="at almanac", clock=clock)
+    await one.start()
+    yield one
+    await one.stop()
+
+
+@pytest.fixture
+def vault_at(tenants: Tenants, almanac: Almanac, http: aiohttp.ClientSession) -> Any:
+    """A tenant at which Almanac's accounts can be connected; keywords are its further settings."""
+
+    async def made(**settings: Any) -> VaultApp:
+        usual = {"connections": (almanac.connection(),), "redirect_uris": (CALLBACK, CONNECTED), "rotation": False}
+        tenant = await tenants(**usual | settings)
+        almanac.client.redirect_uris.add(tenant.callback_url)
+        return VaultApp(App(tenant, http), almanac)
+
+    return made
+
+
+@pytest.fixture
+async def vault(vault_at: Any) -> VaultApp:
+    """The application at such a tenant."""
+    made: VaultApp = await vault_at()
+    return made
