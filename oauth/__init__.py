@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from oauth.accounts import AccountRooms, Accounts, AccountStore, MongoAccountStore, MyAccount
 from oauth.broker import Broker
 from oauth.errors import IdentityError
 from oauth.fresh import FreshLinks
@@ -52,6 +53,7 @@ from oauth.verify import Expected, Verifier
 
 __all__ = [
     "AccessToken",
+    "Accounts",
     "Broker",
     "Clock",
     "Identity",
@@ -63,6 +65,7 @@ __all__ = [
     "LinkVersion",
     "Linking",
     "Links",
+    "MongoAccountStore",
     "MongoLinkStore",
     "Principal",
     "Questions",
@@ -119,16 +122,19 @@ class IdentityRooms:
     store: LinkStore
     resealer: Resealer
     slack_logins: SlackLogins | None
+    accounts: AccountRooms
 
     async def start(self) -> None:
         """Create indexes."""
         await self.store.ensure_indexes()
+        await self.accounts.start()
 
     async def sweep(self) -> None:
         """One periodic round: save what a dead replica was about to lose, and end what is over."""
         await self.refresher.recover()
         await self.linking.sweep()
         await self.questions.sweep()
+        await self.accounts.sweep()
 
     async def reseal(self) -> Resealed:
         """Seal what these rooms keep under the first key; may be stopped at any point and begun again."""
@@ -138,6 +144,7 @@ class IdentityRooms:
         """Finish refreshes, then let go of the connections."""
         await self.broker.close()
         await self.provider.close()
+        await self.accounts.close()
         if self.slack_logins is not None:
             await self.slack_logins.close()
 
@@ -151,25 +158,25 @@ def build(
     clock: Callable[[], datetime] = utc_now,
     store: LinkStore | None = None,
     provider: Passwordless | None = None,
+    account_store: AccountStore | None = None,
+    my_account: MyAccount | None = None,
     pause: Pause = asyncio.sleep,
 ) -> IdentityRooms:
     """Put the rooms together on a database of the driver that `store` knows, or on another store or provider.
 
     `pause` is how they wait.
     """
-    provider = provider or Passwordless(
-        Client(
-            issuer=settings.issuer,
-            client_id=settings.client_id,
-            redirect_uri=f"{settings.public_url}/oauth/callback",
-            audience=settings.audience,
-            scopes=settings.scopes,
-            secret=settings.client_secret,
-            key=settings.client_key,
-            organization=settings.organization,
-        ),
-        clock,
+    client = Client(
+        issuer=settings.issuer,
+        client_id=settings.client_id,
+        redirect_uri=f"{settings.public_url}/oauth/callback",
+        audience=settings.audience,
+        scopes=settings.scopes,
+        secret=settings.client_secret,
+        key=settings.client_key,
+        organization=settings.organization,
     )
+    provider = provider or Passwordless(client, clock)
     expected = Expected(settings.issuer, settings.client_id, settings.organization)
     verifier = Verifier(expected, SigningKeys(provider.signing_keys, clock), clock)
     store = store or MongoLinkStore(database)
@@ -243,9 +250,29 @@ def build(
     )
     own_login = EmbeddedPages(embedded, linking, site, settings.trusted_proxies) if settings.embedded_login else None
     pages = Pages(linking, FreshLinks(store, observer, clock), links, verifier, site, own_login)
-    questions = Questions(store, vault, observer, clock)
+    accounts = AccountRooms.of(
+        account_store or MongoAccountStore(database),
+        my_account or MyAccount(MyAccount.client_of(client, settings.public_url), clock),
+        links=store,
+        tokens=broker,
+        verifier=verifier,
+        vault=vault,
+        observer=observer,
+        clock=clock,
+        site=site,
+    )
     return IdentityRooms(
-        linking, links, questions, broker, refresher, provider, pages, store, Resealer((store,), vault), slack
+        linking=linking,
+        links=links,
+        questions=Questions(store, vault, observer, clock),
+        broker=broker,
+        refresher=refresher,
+        provider=provider,
+        pages=pages,
+        store=store,
+        resealer=Resealer((store, accounts.store), vault),
+        slack_logins=slack,
+        accounts=accounts,
     )
 
 

@@ -5,8 +5,8 @@ Written here since each attempt depends on a lease that may be over by then, of 
 
 from __future__ import annotations
 
-import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -23,23 +23,24 @@ _PATIENCE = 12.0
 class Retries:
     """At most four attempts, and none begun after twelve seconds: a person waits for the outcome."""
 
-    def __init__(self, pause: Pause) -> None:
+    def __init__(self, pause: Pause, seconds: Callable[[], float] = time.monotonic) -> None:
+        """`seconds` tells how many have gone by, since any moment."""
         self._pause = pause
+        self._seconds = seconds
 
     async def __call__(self, attempt: Callable[[], Awaitable[_T]], may_go_on: Callable[[], bool]) -> _T:
         """What an attempt gives. Raises the last ProviderUnavailable.
 
         `Retry-After` is kept to; where it is longer than a person would wait, it is for the caller to come back.
         """
-        clock = asyncio.get_running_loop().time
-        last = clock() + _PATIENCE
+        last = self._seconds() + _PATIENCE
         for pause in _PAUSES:
             try:
                 return await attempt()
             except ProviderUnavailable as away:
                 wanted = away.retry_after or 0.0
                 wait = max(wanted, pause) * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret
-                if wanted > _LONGEST_PAUSE or clock() + wait > last:
+                if wanted > _LONGEST_PAUSE or self._seconds() + wait > last:
                     raise
                 await self._pause(wait)
                 if not may_go_on():

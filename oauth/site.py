@@ -31,16 +31,25 @@ _COOKIE_SECONDS = 1200
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """Renders pages and guards them. `public_url` is the only source of our own address."""
+    """Renders pages and guards them. `public_url` is the only source of our own address.
+
+    `place` is where its links are, below that address; each place has cookies of its own, and words for its refusals.
+    """
 
     public_url: str
     issuer: str
     templates: tuple[Path, ...] = (PAGES,)
     slack_issuer: str | None = None
+    place: str = "link"
+    words_for: Callable[[IdentityError], Words] = words_for
 
     def with_templates(self, folder: Path) -> Site:
         """The same site, with pages of another room on the same base."""
         return replace(self, templates=(folder, *self.templates))
+
+    def at(self, place: str, words_for: Callable[[IdentityError], Words]) -> Site:
+        """The same site for links at another place: what is done there does not disturb a login in the next tab."""
+        return replace(self, place=place, words_for=words_for)
 
     def page(self, name: str, status: int = 200, **values: object) -> web.Response:
         """A page from its template."""
@@ -74,7 +83,7 @@ class Site:
 
     def refused(self, error: IdentityError, request: web.Request) -> web.Response:
         """The page for an error, with one click onward where the browser knows which link it is about."""
-        words = words_for(error)
+        words = self.words_for(error)
         detail = error.error if isinstance(error, LoginRefused) else ""
         if isinstance(error, TokenInvalid):
             detail = error.claim
@@ -86,7 +95,7 @@ class Site:
         return self.visit(page, visit) if onward and onward["csrf"] else page
 
     def _onward(self, words: Words, ticket: str, visit: str) -> dict[str, str | None] | None:
-        link = f"{urlsplit(self.public_url).path.rstrip('/')}/link/{quote(ticket, safe='')}"
+        link = f"{urlsplit(self.public_url).path.rstrip('/')}/{self.place}/{quote(ticket, safe='')}"
         if words.again == "fresh":
             return {"address": f"{link}/again", "csrf": csrf(visit, ticket)}
         return {"address": link, "csrf": None} if words.again == "same" else None
@@ -124,7 +133,8 @@ class Site:
 
     @property
     def _login_cookie(self) -> str:
-        return "__Host-countersign" if self.secure else "countersign"
+        name = "countersign" if self.place == "link" else f"countersign-{self.place}"
+        return f"__Host-{name}" if self.secure else name
 
     @property
     def _visit_cookie(self) -> str:

@@ -78,6 +78,7 @@ class FakeProvider:
     denies: bool = False
     spoil_refreshed: dict[str, Any] | None = None
     away: bool = False
+    retry_after: float | None = 7.0
     away_for_keys: bool = False
     more_scopes: tuple[str, ...] = ()
     revoking: Callable[[], Awaitable[object]] | None = None
@@ -155,7 +156,7 @@ class FakeProvider:
         await asyncio.sleep(0)
         self.refreshes += 1
         if self.away:
-            raise ProviderUnavailable(7.0)
+            raise ProviderUnavailable(self.retry_after)
         if self.denies:
             raise GrantRefused
         grant = next((g for g in self.grants if refresh_token in {g.current, *g.spent}), None)
