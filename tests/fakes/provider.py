@@ -16,7 +16,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from oauth.errors import GrantDead, GrantRefused, LoginRefused, ProviderUnavailable, ScopeRefused
+from oauth.errors import AccountNotConnected, GrantDead, GrantRefused, LoginRefused, ProviderUnavailable, ScopeRefused
 from oauth.models import Clock, TokenSet
 
 ISSUER = "https://tenant.example/"
@@ -66,6 +66,7 @@ class _Login:
 class FakeProvider:
     """As `Provider`. `away` is an outage, `hold` happens before the next tokens arrive, `overlap` forgives a reuse.
 
+    `accounts` are those that people have connected, by `sub` and connection, each with its scopes.
     With `one_grant` a revocation ends all that a person granted us. `spoil_refreshed` is in the ID token of a refresh.
     """
 
@@ -87,6 +88,8 @@ class FakeProvider:
     spoil_id: dict[str, Any] = field(default_factory=dict)
     omit: set[str] = field(default_factory=set)
     grants: list[Grant] = field(default_factory=list)
+    accounts: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    vaulted: int = 0
     refreshes: int = 0
     exchanges: int = 0
     revoked: list[str] = field(default_factory=list)
@@ -173,6 +176,18 @@ class FakeProvider:
         answer = TokenSet(access, grant.current, self._refreshed(grant), self.lifetime, scopes)
         await self._held()
         return answer
+
+    async def connected(self, refresh_token: str, *, connection: str, scopes: frozenset[str]) -> TokenSet:
+        """A third party's token for who has connected such an account; `scopes` are not narrowed to."""
+        await asyncio.sleep(0)
+        self.vaulted += 1
+        if self.away:
+            raise ProviderUnavailable(self.retry_after)
+        grant = next((g for g in self.grants if refresh_token == g.current and g.alive), None)
+        has = self.accounts.get((grant.person["sub"], connection)) if grant is not None else None
+        if has is None:
+            raise AccountNotConnected(connection, scopes)
+        return TokenSet(secrets.token_urlsafe(24), None, None, 1800.0, has)
 
     def _refreshed(self, grant: Grant) -> str | None:
         """The ID token of a refresh; it has no nonce (OpenID Connect Core section 12.2)."""
