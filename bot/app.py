@@ -26,6 +26,7 @@ from bot.manifest import BOT_SCOPES, CONNECT_UI_SCOPE
 from bot.parts import Clock, audit_writer, checkpoints, identity_rooms, vault
 from bot.runner import Runner
 from bot.tasks import Tasks
+from handlers.accounts import AccountInvitations
 from handlers.answering import Answering
 from handlers.approvals import ApprovalClicks, DirectCards
 from handlers.clicks import Clicks
@@ -54,7 +55,7 @@ from handlers.socket_mode import Socket, app_of
 from handlers.store import MongoDeliveryStore
 from handlers.tab import Home, HomeTab, Overheard, Sources
 from handlers.workspace import Workspaces
-from oauth import IdentityError, IdentityRooms, MongoLinkStore, SealedStore, Vault, utc_now
+from oauth import IdentityError, IdentityRooms, MongoAccountStore, MongoLinkStore, SealedStore, Vault, utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -142,6 +143,7 @@ def sealed_stores(database: Database, sealing: Vault) -> tuple[SealedStore, ...]
     """
     return (
         MongoLinkStore(database),
+        MongoAccountStore(database),
         MongoApprovalStore(database, sealing),
         MongoInstallationStore(database, sealing),
     )
@@ -197,8 +199,11 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     refusals = Refusals(clock)
     connect_ui = ConnectUi(workspaces, identity.links, refusals) if settings.slack_connect_ui == "on" else None
     invitations = Invitations(identity.linking, people, post, connect_ui)
-    requests = Requests(runner, registry, identity.links, invitations)
-    events.subscribe(Notices(post, approvals, requests, identity.questions, workspaces).heard)
+    asking = identity.accounts.asking
+    requests = Requests(
+        runner, registry, identity.links, invitations, AccountInvitations(asking, registry, people, post)
+    )
+    events.subscribe(Notices(post, approvals, requests, identity.questions, asking, workspaces).heard)
 
     bolt = bolt_app()
     linking, links = identity.linking, identity.links
@@ -251,6 +256,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         ingress = Ingress(settings.slack_signing_secret.get_secret_value(), gate.admit, gate.unsigned, clock)
         app.router.add_post("/slack/events", ingress.receive)
     identity.pages.add_to(app)
+    identity.accounts.pages.add_to(app)
     if installs is not None:
         installs.add_to(app)
     socket = Socket(app_token, slack, gate) if app_token else None

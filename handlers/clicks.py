@@ -33,6 +33,7 @@ class Clicks:
     def listen(self, bolt: AsyncApp) -> None:
         """Subscribe."""
         bolt.action(cards.LINK_OPEN)(self.link_opened)
+        bolt.action(cards.ACCOUNT_CONNECT)(self.link_opened)
         bolt.action(cards.LINK_ENTER_CODE)(self.code_wanted)
         bolt.action(cards.LINK_NOT_ME)(self.link_disowned)
         bolt.view(modals.LINK_CODE)(self.code_entered)

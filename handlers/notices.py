@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 
 import structlog
@@ -14,7 +15,9 @@ from handlers.post import Post
 from handlers.requests import Requests
 from handlers.speaker import Speaker
 from handlers.workspace import Workspaces
-from oauth import IdentityError, LinkEvent, Principal, Questions, SlackUser
+from oauth import Accounts, IdentityError, LinkEvent, Principal, Questions, SlackUser
+from oauth.accounts.asking import LEFT as UNASKED
+from oauth.accounts.flow import CONNECTED
 from oauth.errors import LinkedElsewhere, SlackDiffers
 from oauth.fresh import WANTED
 from oauth.questions import LEFT
@@ -35,6 +38,7 @@ class Notices:
     approvals: ApprovalService
     requests: Requests
     questions: Questions
+    accounts: Accounts
     workspaces: Workspaces
 
     async def heard(self, event: LinkEvent) -> None:
@@ -45,9 +49,11 @@ class Notices:
             await self._tell(
                 event.slack, cards.linked_receipt(event.principal, await self.workspaces.name(event.slack))
             )
-            await self._go_on(event.principal)
+            await self._go_on(event.principal, self.questions.take(event.principal))
         elif event.type == LEFT and event.principal is not None:
-            await self._go_on(event.principal)
+            await self._go_on(event.principal, self.questions.take(event.principal))
+        elif event.type in {CONNECTED, UNASKED} and event.principal is not None:
+            await self._connected(event.principal, event.reason or "", told=event.type == UNASKED)
         elif event.type == "link.revoked" and event.principal is not None:
             await self._ended(event.principal, event.reason or "")
         elif event.type == WANTED:
@@ -58,10 +64,16 @@ class Notices:
         elif event.type == "link.refused" and event.reason in _TOLD:
             await self._tell(event.slack, cards.note(words(_TOLD[event.reason]())))
 
-    async def _go_on(self, who: Principal) -> None:
-        """With what they asked before they were linked."""
+    async def _connected(self, who: Principal, connection: str, *, told: bool) -> None:
+        """An account is connected; nobody knows that for sure where only what waited for it was found."""
+        if not told:
+            await self._tell(who.slack, cards.account_connected(connection))
+        await self._go_on(who, self.accounts.take(who, connection))
+
+    async def _go_on(self, who: Principal, taken: Awaitable[str | None]) -> None:
+        """With what they asked before they were linked, or before an account was connected."""
         try:
-            waiting = await self.questions.take(who)
+            waiting = await taken
         except IdentityError as error:  # altered in the database, or that is away; the person can ask again
             log.warning("question_lost", reason=error.code)
             return

@@ -11,11 +11,13 @@ from bot.actions.registry import Registry
 from bot.approvals.model import Origin
 from bot.runner import Finished, Runner
 from handlers import cards
+from handlers.accounts import AccountInvitations
 from handlers.errors import words
 from handlers.invitations import Invitations
 from handlers.message import Message
 from handlers.speaker import Speaker
 from oauth import Links, Principal
+from oauth.errors import AccountNotConnected
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,26 +28,34 @@ class Requests:
     registry: Registry
     links: Links
     invitations: Invitations
+    connecting: AccountInvitations
 
     def calls_out(self, name: str) -> bool:
         """Whether asking for it may call its service at once, and so may take long."""
         return any(action.name == name and action.approval == "none" for action in self.registry)
 
     async def ask(self, who: Speaker, name: str, raw: Mapping[str, Any]) -> Message | None:
-        """Run it, ask for approval, or send a login link first. Raises what the runner raises.
+        """Run it, ask for approval, or send a link first: to link, or to connect an account. Raises as the runner does.
 
         Nothing is left to say where the card for the approval comes to the very place of the question.
         """
         principal = await self.links.principal(who.slack)
+        waiting = json.dumps({"action": name, "arguments": dict(raw)})
         if principal is None:
-            return await self.invitations.invite(who, waiting=json.dumps({"action": name, "arguments": dict(raw)}))
-        return await self._run(principal, name, raw, _origin(who), beside_card=who.in_dm)
+            return await self.invitations.invite(who, waiting=waiting)
+        try:
+            return await self._run(principal, name, raw, _origin(who), beside_card=who.in_dm)
+        except AccountNotConnected as missing:
+            return (await self.connecting.bring(principal, missing, waiting)).note
 
     async def go_on(self, principal: Principal, waiting: str) -> Message | None:
-        """What a person had asked before they were linked."""
+        """What a person had asked before they were linked, or before an account was connected."""
         asked = json.loads(waiting)
         try:
             return await self._run(principal, asked["action"], asked["arguments"], Origin(), beside_card=True)
+        except AccountNotConnected as missing:
+            invited = await self.connecting.bring(principal, missing, waiting)
+            return None if invited.seen else invited.note
         except Exception as error:
             return cards.note(words(error))
 

@@ -12,7 +12,9 @@ import oauth
 from oauth import AccessToken, IdentityError, IdentityRooms, IdentitySettings, Principal, SlackProfile, SlackUser, Vault
 from oauth.models import Pause
 from oauth.proving import Returned
+from tests.fakes.account_store import MemoryAccountStore
 from tests.fakes.link_store import MemoryLinkStore
+from tests.fakes.my_account import FakeMyAccount
 from tests.fakes.observer import ListObserver
 from tests.fakes.provider import AUDIENCE, CLIENT_ID, ISSUER, SCOPES, FakeProvider
 
@@ -45,10 +47,13 @@ class House:
     observer: ListObserver
     vault: Vault
     clock: Any
+    account_store: MemoryAccountStore
+    my_account: FakeMyAccount
 
     def replica(self, **settings: Any) -> House:
         """Another process on the same database, provider and clock."""
-        return house(self.store, self.provider, self.observer, self.vault, self.clock, **settings)
+        beside = {"account_store": self.account_store, "my_account": self.my_account}
+        return house(self.store, self.provider, self.observer, self.vault, self.clock, **beside, **settings)
 
     async def start(self, slack: SlackUser = ADA, **how: Any) -> str:
         """The secret of a login link."""
@@ -88,9 +93,18 @@ async def no_pause(seconds: float) -> None:
 
 
 def house(
-    store: Any, provider: Any, observer: Any, vault: Vault, clock: Any, pause: Pause = no_pause, **settings: Any
+    store: Any,
+    provider: Any,
+    observer: Any,
+    vault: Vault,
+    clock: Any,
+    pause: Pause = no_pause,
+    account_store: MemoryAccountStore | None = None,
+    my_account: FakeMyAccount | None = None,
+    **settings: Any,
 ) -> House:
     """Put it together."""
+    account_store, my_account = account_store or MemoryAccountStore(), my_account or FakeMyAccount(clock)
     known = {"public_url": PUBLIC_URL, "issuer": ISSUER, "client_id": CLIENT_ID, "audience": AUDIENCE, "scopes": SCOPES}
     rooms = oauth.build(
         IdentitySettings(**(known | settings)),
@@ -100,9 +114,11 @@ def house(
         clock=clock,
         store=store,
         provider=provider,
+        account_store=account_store,
+        my_account=my_account,  # type: ignore[arg-type]
         pause=pause,
     )
-    return House(rooms, store, provider, observer, vault, clock)
+    return House(rooms, store, provider, observer, vault, clock, account_store, my_account)
 
 
 async def token(home: House, who: Principal, scopes: frozenset[str] = READ, fresh_for: float = 0.0) -> AccessToken:
