@@ -1,7 +1,7 @@
 """`countersign demo`: the whole product on this machine, around the same bot that `countersign run` starts.
 
-Four addresses, one beside the other: the Slack workspace, the bot, the tenant, and the shop to act on. The bot gets
-settings and nothing else; it cannot tell these servers from the real ones.
+Five addresses, one beside the other: the Slack workspace, the bot, the tenant, and what there is to act on, a shop and
+somebody else's calendar. The bot gets settings and nothing else; it cannot tell these servers from the real ones.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import socket
+import tomllib
 import webbrowser
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -24,6 +25,7 @@ from bot import config
 from bot.config import Settings
 from bot.database import opened
 from bot.errors import ConfigurationError
+from bot.sandbox.almanac import Almanac
 from bot.sandbox.shop import SampleApi
 from bot.sandbox.slack import CommandHint, Completion, SandboxSlack
 from bot.sandbox.tenant import SandboxTenant
@@ -32,7 +34,9 @@ from bot.serving import serving
 HOST = "127.0.0.1"
 AUDIENCE = "https://shop.example.com"
 SCOPES = ("orders:read", "orders:refund")
+_ACTIONS = Path(__file__).parent / "actions.toml"
 _SHOP_IN_FILE = "http://127.0.0.1:8302"
+_ALMANAC_IN_FILE = "http://127.0.0.1:8304"
 
 AGENT = CommandHint(
     "/agent",
@@ -62,24 +66,27 @@ class Surroundings:
     tenant: SandboxTenant
     shop: SampleApi
     shop_url: str
+    almanac: Almanac
     public_url: str
     environment: Mapping[str, str]
 
 
 @asynccontextmanager
 async def surroundings(
-    data: Path, ports: Sequence[int] | None = None, *, overlap: int = 60
+    data: Path, ports: Sequence[int] | None = None, *, overlap: int = 60, rotation: bool = True
 ) -> AsyncIterator[Surroundings]:
-    """Slack, the tenant and the shop while they run, on free ports where none are given. Raises ConfigurationError.
+    """Everything but the bot while it runs, on free ports where none are given. Raises ConfigurationError.
 
-    `ports` are those of workspace, bot, tenant and shop. The tenant's address is part of everybody's identity, so
-    a start on other ports meets nobody linked. `overlap`, in seconds, is how long the tenant takes a rotated refresh
-    token once more: a crash in mid-refresh then costs nobody their link.
+    `ports` are those of workspace, bot, tenant and shop, and maybe of the calendar. The tenant's address is part of
+    everybody's identity, so a start on other ports meets nobody linked. `overlap`, in seconds, is how long the tenant
+    takes a rotated refresh token once more: a crash in mid-refresh then costs nobody their link. With `rotation` the
+    tenant refuses what its Token Vault is asked, as Auth0 does; `tenant.application.rotation` may be changed later.
     """
-    slack_port, bot_port, tenant_port, shop_port = ports or free_ports(4)
+    slack_port, bot_port, tenant_port, shop_port, *rest = ports or free_ports(5)
     public_url = f"http://{HOST}:{bot_port}"
     signing_secret, client_secret = secrets.token_hex(16), secrets.token_hex(16)
     bot_token = f"xoxb-{secrets.token_hex(16)}"
+    almanac_secret = secrets.token_hex(16)
     async with AsyncExitStack() as stack:
         slack = SandboxSlack(
             data / "slack",
@@ -88,20 +95,27 @@ async def surroundings(
             events_url=f"{public_url}/slack/events",
             commands=(AGENT,),
         )
+        almanac = Almanac(data / "almanac", client_id="tenant", client_secret=almanac_secret)
+        stack.push_async_callback(almanac.stop)
+        almanac_port = rest[0] if rest else 0
+        await _started(almanac.start(HOST, almanac_port), almanac_port)
         tenant = SandboxTenant(
             data / "tenant",
             client_id="countersign",
             client_secret=client_secret,
             audience=AUDIENCE,
             scopes=SCOPES,
-            redirect_uris=(f"{public_url}/oauth/callback",),
+            redirect_uris=(f"{public_url}/oauth/callback", f"{public_url}/oauth/connect"),
             backchannel_logout_uri=f"{public_url}/oauth/backchannel-logout",
             reuse_interval_seconds=overlap,
+            rotation=rotation,
+            connections=(almanac.connection(),),
         )
         stack.push_async_callback(slack.stop)
         await _started(slack.start(HOST, slack_port), slack_port)
         stack.push_async_callback(tenant.stop)
         await _started(tenant.start(HOST, tenant_port), tenant_port)
+        almanac.client.redirect_uris.add(tenant.vault.callback_url)
         shop = SampleApi(data / "shop", issuer=tenant.issuer, audience=AUDIENCE)
         stack.push_async_callback(shop.stop)
         shop_url = await _started(shop.start(HOST, shop_port), shop_port)
@@ -118,17 +132,17 @@ async def surroundings(
             "AUTH0_AUDIENCE": AUDIENCE,
             "AUTH0_SCOPES": " ".join(SCOPES),
             "DATA_DIR": str(data),
-            "ACTIONS_FILE": str(_actions_file(data, shop_url)),
+            "ACTIONS_FILE": str(_actions_file(data, shop_url, almanac.url)),
         }
-        yield Surroundings(slack, tenant, shop, shop_url, public_url, environment)
+        yield Surroundings(slack, tenant, shop, shop_url, almanac, public_url, environment)
 
 
 @asynccontextmanager
 async def running(
-    data: Path, ports: Sequence[int] | None = None, **more: str
+    data: Path, ports: Sequence[int] | None = None, *, rotation: bool = True, **more: str
 ) -> AsyncIterator[tuple[Surroundings, Settings]]:
     """The whole demo while it runs; `more` are further settings of the bot. Raises ConfigurationError."""
-    async with surroundings(data, ports) as around:
+    async with surroundings(data, ports, rotation=rotation) as around:
         settings = config.load({**around.environment, **more})
         async with opened(settings) as database, serving(settings, database):
             yield around, settings
@@ -140,11 +154,13 @@ async def demo(*, port: int, data: Path, browser: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running(data, range(port, port + 4) if port else None) as (around, _):
+    ports = range(port, port + 5) if port else None
+    async with running(data, ports, rotation=not connects(_ACTIONS)) as (around, _):
         Console().print(
             Panel(
                 f"Open [bold]{around.slack.url}[/bold] and type [bold]/agent link[/bold].\n\n"
                 f"The shop that the agent acts on: {around.shop_url}\n"
+                f"Somebody else's calendar, to be connected: {around.almanac.url}\n"
                 f"The bot itself: {around.public_url}\n"
                 f"Everything is kept under {data}. Ctrl-C ends it.",
                 title="Countersign demo",
@@ -165,11 +181,17 @@ async def _started(start: Awaitable[str], port: int) -> str:
         ) from None
 
 
-def _actions_file(data: Path, shop_url: str) -> Path:
-    text = (Path(__file__).parent / "actions.toml").read_text(encoding="utf-8")
+def connects(actions: Path) -> bool:
+    """Whether an action of a file needs Auth0's Token Vault, which does not work beside refresh token rotation."""
+    return any("connection" in action for action in tomllib.loads(actions.read_text(encoding="utf-8"))["action"])
+
+
+def _actions_file(data: Path, shop_url: str, almanac_url: str) -> Path:
+    text = _ACTIONS.read_text(encoding="utf-8")
     path = data / "actions.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text.replace(_SHOP_IN_FILE, shop_url), encoding="utf-8")
+    text = text.replace(_SHOP_IN_FILE, shop_url).replace(_ALMANAC_IN_FILE, almanac_url)
+    path.write_text(text, encoding="utf-8")
     return path
 
 

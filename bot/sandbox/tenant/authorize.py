@@ -75,9 +75,9 @@ def check(
     if not _CHALLENGE.fullmatch(challenge):
         raise back("invalid_request", "Parameter code_challenge is not a SHA-256 digest")
     audience = query.get("audience", "")
-    if audience not in apis:
+    if audience and audience not in apis:
         raise back("access_denied", f"Service not found: {audience}")
-    scopes = known_scopes(query.get("scope", "").split(), apis[audience])
+    scopes = known_scopes(query.get("scope", "").split(), apis.get(audience, ()))
     nonce = query.get("nonce") or None
     if "openid" in scopes and nonce is None:
         raise back("invalid_request", "Missing required parameter: nonce")

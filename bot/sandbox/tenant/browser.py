@@ -86,16 +86,17 @@ class Browser:
     async def connect(self, url: str, account: str, *, without: Collection[str] = (), action: str = "accept") -> str:
         """Follow a connect ticket to the third party, agree there as `account`, but for the scopes in `without`.
 
-        Gives the address at which the tenant sends the browser back to the application, unvisited. With `action` set to
-        `cancel` that has an error. Raises PageRefused, and LookupError where nobody of that name is there.
+        The way to the ticket, by redirects, may begin at any server. Gives the address at which the tenant sends the
+        browser back to the application, unvisited; with `action` set to `cancel` that has an error. Raises PageRefused,
+        and LookupError where nobody of that name is there.
         """
         consent, form = await self._login_page(url)
-        if isinstance(form, str):
+        for _ in range(_MOST_HOPS):
+            if not isinstance(form, str):
+                break
             consent, form = await self._login_page(form)
-        if isinstance(form, str):
-            return (await self._follow("GET", form, None))[0]  # the third party has said no without asking
-        if account not in form.people:
-            raise LookupError(f"{account} is not on the page; {', '.join(form.people)} are")
+        if isinstance(form, str) or account not in form.people:
+            raise LookupError(f"{account} is not on a page of {URL(consent).authority}")
         ticked = {name: "on" for name in form.ticked if name.removeprefix("scope ") not in without}
         back = await self._send(consent, form, person=account, action=action, **ticked)
         address, status, text = await self._follow("GET", back, None)

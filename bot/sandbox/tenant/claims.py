@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from .authorize import MFA
 from .model import Code, Issued, Person
-from .state import Tenant
+from .tenant import Tenant
 
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _LOGOUT_SECONDS = 120
@@ -25,14 +25,17 @@ def access_token(
     grant_type: str,
     family: str | None,
 ) -> str:
-    """An access token of Auth0's default profile, with a `jti` so that an audit can be joined to the log."""
+    """An access token of Auth0's default profile, with a `jti` so that an audit can be joined to the log.
+
+    Where no API was asked for it is for `/userinfo` alone. Auth0's is opaque then: a client must not read it.
+    """
     now = tenant.state.clock()
     jti = secrets.token_urlsafe(16)
     userinfo = f"{tenant.issuer}userinfo"
     claims: dict[str, Any] = {
         "iss": tenant.issuer,
         "sub": person.sub,
-        "aud": [audience, userinfo] if "openid" in scopes else audience,
+        "aud": ([audience, userinfo] if "openid" in scopes else audience) if audience else userinfo,
         "iat": _seconds(now),
         "exp": _seconds(now) + tenant.state.lifetimes.access,
         "scope": " ".join(scopes),

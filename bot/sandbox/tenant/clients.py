@@ -16,7 +16,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import import_key
 
 from .model import Refusal
-from .state import Tenant
+from .tenant import Tenant
 
 Fields = Mapping[str, str]
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -16,7 +16,7 @@ from yarl import URL
 from .connecting import Agreed, Connecting, ConnectRequest
 from .connections import ThirdParty, ThirdPartyAway, ThirdPartyRefused
 from .page import refused
-from .state import Tenant
+from .tenant import Tenant
 
 VISIT = "sandbox-tenant-connect"
 CALLBACK = "login/callback"

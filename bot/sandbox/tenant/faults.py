@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
+
+from .token_vault import GRANT as VAULT_GRANT
 
 Endpoint = Literal[
     "discovery",
     "jwks",
     "authorize",
     "token",
+    "vault",
     "revoke",
     "userinfo",
     "passwordless",
@@ -87,12 +91,12 @@ class Faults:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         """Hold what is to be held, and carry out the first fault that fits."""
-        endpoint = PATHS.get(request.path)
-        holds = [one for one in self.holds if one.endpoint == endpoint]
+        endpoints = await _endpoints(request)
+        holds = [one for one in self.holds if one.endpoint in endpoints]
         for hold in holds:
             if not hold.answered:
                 await hold.wait()
-        response = await self._answer(endpoint, request, handler)
+        response = await self._answer(endpoints, request, handler)
         for hold in holds:
             if hold.answered:
                 await hold.wait()
@@ -100,11 +104,11 @@ class Faults:
 
     async def _answer(
         self,
-        endpoint: Endpoint | None,
+        endpoints: frozenset[Endpoint],
         request: web.Request,
         handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
     ) -> web.StreamResponse:
-        fault = next((one for one in self.waiting if one.endpoint == endpoint), None)
+        fault = next((one for one in self.waiting if one.endpoint in endpoints), None)
         if fault is None:
             return await handler(request)
         fault.times -= 1
@@ -119,3 +123,13 @@ class Faults:
         headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
         body = {"error": fault.error or error, "error_description": words}
         return web.json_response(body, status=fault.status, headers=headers)
+
+
+async def _endpoints(request: web.Request) -> frozenset[Endpoint]:
+    """What a request is for. An exchange at Token Vault is one at the token endpoint, and can go wrong by itself."""
+    endpoint = PATHS.get(request.path)
+    if endpoint is None:
+        return frozenset()
+    # The body is kept by aiohttp, so that the handler finds it too.
+    is_vault = endpoint == "token" and VAULT_GRANT.encode() in unquote_to_bytes(await request.read())
+    return frozenset({endpoint, "vault"} if is_vault else {endpoint})

@@ -19,7 +19,8 @@ from yarl import URL
 from .authorize import NotForUs, SentBack, check
 from .model import IDENTITY_SCOPES, Asked, Code, Login, Person
 from .page import PAGES, page, refused
-from .state import Tenant, hashed
+from .state import hashed
+from .tenant import Tenant
 
 VISIT = "sandbox-tenant-visit"
 SESSION = "sandbox-tenant-session"

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from .claims import logout_token
 from .login import SESSION
-from .state import Tenant
+from .tenant import Tenant
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from .mailbox import Condition, Mail
 from .page import page
-from .state import Tenant
+from .tenant import Tenant
 
 _MOST_SHOWN = 5
 _CONDITIONS: dict[Condition, str] = {

@@ -11,7 +11,7 @@ from .authorize import MFA
 from .clients import ASSERTION_ALGORITHMS
 from .keys import ALGORITHM
 from .model import IDENTITY_SCOPES
-from .state import Tenant
+from .tenant import Tenant
 from .tokens import Tokens
 
 _KEPT = {"Cache-Control": "public, max-age=15"}

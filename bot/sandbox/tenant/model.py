@@ -120,7 +120,10 @@ class Lifetimes:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An authorization request that may be shown to a person (RFC 6749 section 4.1.1)."""
+    """An authorization request that may be shown to a person (RFC 6749 section 4.1.1).
+
+    Without an `audience` it asks who somebody is, and its access token is good at `/userinfo` alone.
+    """
 
     redirect_uri: str
     state: str

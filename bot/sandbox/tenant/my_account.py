@@ -1,9 +1,7 @@
 """Auth0's My Account API, as far as it is about connected accounts ("Connected Accounts for Token Vault").
 
-Shapes and limits are those of its OpenAPI document. Of the errors that one gives the shape and the statuses; the codes
-in `type` are known from Auth0's own SDKs for 400, 401 and 403, and their words are modelled on them, so a client must
-not rely on more than the status. Stricter than Auth0 in one point, so that a careless client is found out here: `state`
-and PKCE with S256 are required.
+Shapes and limits are those of its OpenAPI document. Stricter than Auth0 in one point, so that a careless client is
+found out here: `state` and PKCE with S256 are required.
 """
 
 from __future__ import annotations
@@ -21,7 +19,8 @@ from aiohttp import web
 from .connecting import ConnectAsked, Connecting
 from .connections import Connection
 from .model import Person
-from .state import Tenant
+from .problems import Problem, body_of
+from .tenant import Tenant
 
 SCOPES = ("create:me:connected_accounts", "read:me:connected_accounts", "delete:me:connected_accounts")
 _CREATE, _READ, _DELETE = SCOPES
@@ -39,39 +38,8 @@ _PARAMETERS = {
     *("acr_values", "audience", "resource", "display", "id_token_hint", "login_hint", "max_age", "prompt"),
     "ui_locales",
 }
-_TITLES = {
-    "400-0001": "Bad Request",
-    "400-0003": "Validation Error",
-    "401-0001": "Unauthorized",
-    "401-0003": "Invalid Token",
-    "403-0002": "Insufficient Scope",
-    "415-0001": "Unsupported Media Type",
-}
-
 Answer = tuple[int, dict[str, Any] | None]
 Act = Callable[[web.Request, Person], Awaitable[Answer]]
-
-
-class Problem(Exception):
-    """A refusal of this API, after RFC 7807; `code` begins with the status."""
-
-    def __init__(self, code: str, detail: str, field: str | None = None) -> None:
-        self.status = int(code[:3])
-        self.code = code
-        self.detail = detail
-        self.field = field
-        super().__init__(detail)
-
-    def body(self) -> dict[str, Any]:
-        """The response's JSON."""
-        errors = [{"detail": self.detail, "field": self.field, "pointer": f"/{self.field}", "source": "body"}]
-        return {
-            "type": f"https://auth0.com/api-errors/A0E-{self.code}",
-            "status": self.status,
-            "title": _TITLES[self.code],
-            "detail": "Invalid request payload input" if self.field else self.detail,
-            **({"validation_errors": errors} if self.field else {}),
-        }
 
 
 @dataclass
@@ -101,7 +69,7 @@ class MyAccount:
     async def connect(self, request: web.Request, person: Person) -> Answer:
         """Begin: where to send the browser, and the session that completes it."""
         self.connect_calls += 1
-        body = await _body(request, _CONNECT, others=("scopes", "authorization_params"))
+        body = await body_of(request, _CONNECT, others=("scopes", "authorization_params"))
         for name in _CONNECT:
             if name not in body:
                 raise Problem("400-0003", f"Missing required property: {name}", name)
@@ -135,7 +103,7 @@ class MyAccount:
     async def complete(self, request: web.Request, person: Person) -> Answer:
         """End: the account is the person's, and its tokens are in the vault."""
         self.complete_calls += 1
-        body = await _body(request, _COMPLETE)
+        body = await body_of(request, _COMPLETE)
         for name in _COMPLETE:
             if name not in body and name != "code_verifier":
                 raise Problem("400-0003", f"Missing required property: {name}", name)
@@ -207,26 +175,6 @@ class MyAccount:
         if scope not in str(found.get("scope", "")).split():
             raise Problem("403-0002", f"Insufficient scope, expected: {scope}")
         return person
-
-
-async def _body(request: web.Request, texts: Mapping[str, int], others: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A JSON object of these texts, each with its greatest length, and `others`. Raises Problem."""
-    if request.content_type != "application/json":
-        raise Problem("415-0001", "Send JSON")
-    try:
-        found = await request.json()
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise Problem("400-0001", "The body is not a JSON object")
-    for name, value in found.items():
-        if name in others:
-            continue
-        if name not in texts:
-            raise Problem("400-0003", f"Property not allowed: {name[:80]}", name[:80])
-        if not isinstance(value, str) or not 0 < len(value) <= texts[name]:
-            raise Problem("400-0003", f"{name} must be a text of 1 to {texts[name]} characters", name)
-    return found
 
 
 def _scopes(body: Mapping[str, Any]) -> tuple[str, ...] | None:

@@ -15,7 +15,7 @@ from .clients import Fields
 from .model import Person, Refusal, SignedIn
 from .passwordless import CONNECTION
 from .people import by_address, newcomer
-from .state import Tenant
+from .tenant import Tenant
 from .tokens import Tokens, needed
 
 GRANT = "http://auth0.com/oauth/grant-type/passwordless/otp"

@@ -20,7 +20,7 @@ from .model import Refusal
 from .page import refused
 from .people import account_id, by_address
 from .rates import Allowance, HourlyRates
-from .state import Tenant
+from .tenant import Tenant
 from .tokens import answered
 
 CONNECTION = "email"

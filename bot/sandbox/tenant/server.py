@@ -13,10 +13,7 @@ from aiohttp import web
 from bot.sandbox import icon
 from oauth import Clock, utc_now
 
-from .accounts import ConnectedAccount
-from .connect_pages import CALLBACK, ConnectPages
-from .connecting import Connecting
-from .connections import Connection, ThirdParty
+from .connections import Connection
 from .faults import Endpoint, Fault, Faults, Hold
 from .login import LoginPages
 from .logout import Logout
@@ -24,13 +21,12 @@ from .mail_page import MailPage
 from .mailbox import Mail
 from .metadata import Metadata
 from .model import ORGANIZATION, PEOPLE, Application, Family, Issued, Lifetimes, OrganizationRules, Passwordless, Person
-from .my_account import SCOPES as MY_ACCOUNT_SCOPES
-from .my_account import MyAccount
 from .otp import OtpGrant
 from .passwordless import PasswordlessLogin
-from .state import State, Tenant
-from .token_vault import TokenVaultGrant
+from .state import State
+from .tenant import Tenant
 from .tokens import Tokens
+from .vault import Vault
 
 _BODY_LIMIT = 65_536
 _ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 – compared with, not bound to
@@ -44,7 +40,7 @@ class SandboxTenant:
     tokens); all `…_seconds` are lifetimes, and `reuse_interval_seconds` is how long a rotated refresh token still
     answers. `issuer_in_response` is Auth0's tenant setting for RFC 9207, off there too unless somebody sets it.
     `connections` are third parties whose accounts can be connected; with any, the My Account API and Token Vault are
-    switched on, which needs `rotation` off. `callback_url` is to be registered at them.
+    switched on, which needs `rotation` off. `vault.callback_url` is to be registered at them.
     """
 
     def __init__(
@@ -94,11 +90,7 @@ class SandboxTenant:
         self._passwordless = PasswordlessLogin(self._tenant)
         self._otp = OtpGrant(self._tenant, self._tokens)
         self._logout = Logout(self._tenant)
-        parties = {one.name: ThirdParty(one, clock) for one in connections}
-        connecting = Connecting(self.state)
-        self._connect_pages = ConnectPages(self._tenant, connecting, parties)
-        self._my_account = MyAccount(self._tenant, connecting, {one.name: one for one in connections})
-        self._token_vault = TokenVaultGrant(self._tenant, self._tokens, parties) if parties else None
+        self._vault = Vault(self._tenant, self._tokens, connections)
         self._faults = Faults()
         self._runner: web.AppRunner | None = None
 
@@ -113,9 +105,7 @@ class SandboxTenant:
         self._passwordless.add_to(app)
         Metadata(self._tenant, self._tokens).add_to(app)
         MailPage(self._tenant).add_to(app)
-        if self._token_vault is not None:
-            self._my_account.add_to(app)
-            self._connect_pages.add_to(app)
+        self._vault.add_to(app)
         icon.add_to(app)
         return app
 
@@ -131,8 +121,7 @@ class SandboxTenant:
         shown = "127.0.0.1" if host in _ANYWHERE else host
         address = f"http://{f'[{shown}]' if ':' in shown else shown}:{bound}"
         self._tenant.issuer = f"{address}/"
-        if self._token_vault is not None:
-            self._tenant.apis[self._my_account.audience] = MY_ACCOUNT_SCOPES
+        self._vault.activate()
         return address
 
     async def stop(self) -> None:
@@ -165,9 +154,9 @@ class SandboxTenant:
         return self._tenant.organizations
 
     @property
-    def callback_url(self) -> str:
-        """Where third parties send the browser back to."""
-        return self.issuer + CALLBACK
+    def vault(self) -> Vault:
+        """The accounts at third parties, and what was asked about them."""
+        return self._vault
 
     # -- looking
 
@@ -204,25 +193,6 @@ class SandboxTenant:
     def otp_calls(self) -> int:
         """How often a one-time code was brought to be exchanged, also in vain."""
         return self._otp.calls
-
-    @property
-    def connect_calls(self) -> int:
-        """How often an account was to be connected, also in vain."""
-        return self._my_account.connect_calls
-
-    @property
-    def complete_calls(self) -> int:
-        """How often a connection was to be completed, also in vain."""
-        return self._my_account.complete_calls
-
-    @property
-    def vault_calls(self) -> int:
-        """How often a third party's token was asked for, also in vain."""
-        return 0 if self._token_vault is None else self._token_vault.calls
-
-    def connected(self, person: str) -> list[ConnectedAccount]:
-        """The accounts that somebody has connected, the oldest first."""
-        return self.state.accounts.of(person)
 
     @property
     def issued(self) -> deque[Issued]:

@@ -12,7 +12,7 @@ import json
 import secrets
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,19 +26,7 @@ from . import people as known
 from .accounts import Accounts
 from .keys import Signer
 from .mailbox import Mailbox
-from .model import (
-    Application,
-    Code,
-    Family,
-    Issued,
-    Lifetimes,
-    Login,
-    OrganizationRules,
-    Passwordless,
-    Person,
-    Refusal,
-    SignedIn,
-)
+from .model import Code, Family, Issued, Lifetimes, Login, Person, SignedIn
 
 _MOST_TOKENS = 500
 _MOST_ENDED = 200
@@ -234,31 +222,3 @@ class State:
         ended = [one.id for one in self.families.values() if one.ended is not None]
         for name in ended[:-_MOST_ENDED]:
             del self.families[name]
-
-
-@dataclass(slots=True)
-class Tenant:
-    """What every room works with. `issuer` is known once the server listens; `apis` are scopes by audience."""
-
-    application: Application
-    apis: dict[str, tuple[str, ...]]
-    state: State
-    passwordless: Passwordless
-    issuer: str = ""
-    issuer_in_response: bool = False
-    organizations: OrganizationRules = field(default_factory=OrganizationRules)
-
-    def person(self, name: str) -> Person:
-        """Raises Refusal for somebody who is not, or no longer, there."""
-        found = self.state.people.get(name)
-        if found is None:
-            raise Refusal(403, "invalid_grant", "The user does not exist")
-        return found
-
-    def member(self, name: str, organization: str | None) -> Person:
-        """Raises Refusal for somebody who is not, or no longer, in the organization, where there is one."""
-        found = self.person(name)
-        if organization is not None and organization not in found.organizations:
-            words = f"user {found.sub} is not part of the {organization} organization"
-            raise Refusal(403, self.organizations.refusal, words)
-        return found

@@ -20,7 +20,7 @@ from .accounts import ConnectedAccount
 from .clients import Fields
 from .connections import ThirdParty, ThirdPartyAway, ThirdPartyRefused, ThirdPartyTokens
 from .model import Refusal
-from .state import Tenant
+from .tenant import Tenant
 from .tokens import Tokens, needed
 
 GRANT = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token"
@@ -30,17 +30,17 @@ ISSUED = "http://auth0.com/oauth/token-type/federated-connection-access-token"
 
 @dataclass
 class TokenVaultGrant:
-    """Joins the token endpoint's table. Counts what it is asked, also in vain, and what it asked of third parties."""
+    """Joins the token endpoint's table, where there are third parties. Counts what it is asked, also in vain."""
 
     tenant: Tenant
     tokens: Tokens
     parties: Mapping[str, ThirdParty]
     calls: int = 0
-    refreshes: int = 0
     _locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     def __post_init__(self) -> None:
-        self.tokens.grants[GRANT] = self.exchange
+        if self.parties:
+            self.tokens.grants[GRANT] = self.exchange
 
     async def exchange(self, fields: Fields) -> dict[str, Any]:
         """The third party's access token, refreshed there if it is over. Raises Refusal."""
@@ -82,7 +82,6 @@ class TokenVaultGrant:
                 raise _not_found()
             if state.clock() < account.tokens.expires_at:
                 return account.tokens
-            self.refreshes += 1
             try:
                 fresh = await self.parties[account.connection].refresh(account.tokens)
             except ThirdPartyRefused:

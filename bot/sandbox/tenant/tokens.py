@@ -19,7 +19,8 @@ from . import claims
 from .authorize import known_scopes
 from .clients import Fields, authenticate, fields_of
 from .model import IDENTITY_SCOPES, Code, Family, Person, Refusal, SignedIn
-from .state import Tenant, hashed
+from .state import hashed
+from .tenant import Tenant
 
 Grant = Callable[[Fields], Awaitable[dict[str, Any]]]
 
@@ -193,7 +194,7 @@ class Tokens:
             identity = tuple(scope for scope in granted if scope in IDENTITY_SCOPES)
             audience, granted = wanted, (*identity, *self.tenant.apis[wanted])
         asked = fields["scope"].split() if fields.get("scope") else list(granted)
-        return audience, tuple(s for s in known_scopes(asked, self.tenant.apis[audience]) if s in granted)
+        return audience, tuple(s for s in known_scopes(asked, self.tenant.apis.get(audience, ())) if s in granted)
 
 
 def _challenge(verifier: str) -> str:

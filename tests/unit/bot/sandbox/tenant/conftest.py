@@ -222,7 +222,7 @@ def vault_at(tenants: Tenants, almanac: Almanac, http: aiohttp.ClientSession) ->
     async def made(**settings: Any) -> VaultApp:
         usual = {"connections": (almanac.connection(),), "redirect_uris": (CALLBACK, CONNECTED), "rotation": False}
         tenant = await tenants(**usual | settings)
-        almanac.client.redirect_uris.add(tenant.callback_url)
+        almanac.client.redirect_uris.add(tenant.vault.callback_url)
         return VaultApp(App(tenant, http), almanac)
 
     return made

@@ -48,7 +48,6 @@ async def test_a_second_address_does_not_slip_in(app: Any) -> None:
         ({"code_challenge_method": None}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"nonce": None}, "invalid_request"),
-        ({"audience": None}, "access_denied"),
         ({"audience": "https://unknown.example.com"}, "access_denied"),
         ({"organization": "org_unknown"}, "invalid_request"),
         ({"max_age": "soon"}, "invalid_request"),
@@ -66,6 +65,16 @@ async def test_a_faulty_request_is_sent_back(
     assert answer["error_description"]
     assert answer["state"] == "the state"
     assert "code" not in answer
+
+
+async def test_without_an_audience_it_is_about_who_somebody_is(app: Any, claims_of: Any) -> None:
+    """As at Auth0: scopes of an API are passed over, and the access token is good at `/userinfo` and nowhere else."""
+    tokens = await app.tokens(audience=None)
+    assert tokens["scope"] == "openid profile email offline_access"
+    assert claims_of(tokens["access_token"])[0]["aud"] == f"{app.tenant.issuer}userinfo"
+    assert (await app.get("userinfo", Authorization=f"Bearer {tokens['access_token']}"))[0] == 200
+    status, given = await app.refresh(tokens["refresh_token"], scope="openid orders:read")
+    assert (status, given["scope"]) == (200, "openid")
 
 
 async def test_a_request_without_state_is_sent_back(app: Any, came_back: Any) -> None:
