@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from aiohttp import web
 
 from bot.sandbox import icon
-from bot.sandbox.tenant import Connection
+from bot.sandbox.tenant import Connection, Hold
+from bot.sandbox.tenant.faults import Fault, Faults
 from oauth import Clock, utc_now
 
 from .api import Api
@@ -19,6 +21,13 @@ from .model import SCOPES, Call, Event
 from .page import CalendarPage
 from .token import TokenEndpoint
 
+Endpoint = Literal["authorize", "token", "account", "events"]
+_PATHS: dict[str, Endpoint] = {
+    "/oauth/authorize": "authorize",
+    "/oauth/token": "token",
+    "/account": "account",
+    "/events": "events",
+}
 _BODY_LIMIT = 65_536
 _ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 – compared with, not bound to
 
@@ -45,13 +54,14 @@ class Almanac:
         grants = Grants(clock, access_seconds=access_seconds, offline=offline)
         self._calendars = Calendars(Path(data_dir) / "almanac.json", grants)
         self._tokens = TokenEndpoint(self.client, self._calendars)
+        self._faults = Faults(_endpoints_of)
         self._clock = clock
         self._runner: web.AppRunner | None = None
         self.url = ""
 
     def app(self) -> web.Application:
         """The aiohttp application with every route."""
-        app = web.Application(client_max_size=_BODY_LIMIT)
+        app = web.Application(client_max_size=_BODY_LIMIT, middlewares=[self._faults.middleware])
         Consent(self.client, self._calendars).add_to(app)
         self._tokens.add_to(app)
         Api(self._calendars, self._clock).add_to(app)
@@ -72,6 +82,8 @@ class Almanac:
 
     async def stop(self) -> None:
         """Close, with everything written."""
+        for hold in self._faults.holds:
+            hold.release()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -108,3 +120,18 @@ class Almanac:
         ended = self._calendars.grants.end(account)
         self._calendars.keeper.mark()
         return ended
+
+    def fail(self, endpoint: Endpoint, *, status: int = 503, times: int = 1, lost: bool = False) -> None:
+        """Let the next requests to an endpoint go wrong; with `lost` they are carried out but not answered."""
+        self._faults.waiting.append(Fault(endpoint, status, times, lost=lost))
+
+    def hold(self, endpoint: Endpoint, *, answered: bool = False) -> Hold:
+        """Let requests to an endpoint wait until the hold is released; with `answered`, once they are carried out."""
+        found = Hold(endpoint, answered)
+        self._faults.holds.append(found)
+        return found
+
+
+async def _endpoints_of(request: web.Request) -> frozenset[str]:
+    found = _PATHS.get(request.path)
+    return frozenset() if found is None else frozenset({found})

@@ -48,7 +48,7 @@ _ERRORS = {429: ("too_many_requests", "Global limit has been reached")}
 class Fault:
     """The next `times` requests are answered `status`, or, with `lost`, carried out and then not answered at all."""
 
-    endpoint: Endpoint
+    endpoint: str
     status: int = 503
     times: int = 1
     retry_after: int | None = None
@@ -60,7 +60,7 @@ class Fault:
 class Hold:
     """Requests to an endpoint wait here until `release`: before anything is done, or with their answer ready."""
 
-    endpoint: Endpoint
+    endpoint: str
     answered: bool = False
     arrived: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     _open: asyncio.Event = field(default_factory=asyncio.Event)
@@ -82,7 +82,8 @@ class Hold:
 class Faults:
     """What is to go wrong next, and a middleware that makes it so."""
 
-    def __init__(self) -> None:
+    def __init__(self, endpoints: Callable[[web.Request], Awaitable[frozenset[str]]]) -> None:
+        self._endpoints = endpoints
         self.waiting: list[Fault] = []
         self.holds: list[Hold] = []
 
@@ -91,7 +92,7 @@ class Faults:
         self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
         """Hold what is to be held, and carry out the first fault that fits."""
-        endpoints = await _endpoints(request)
+        endpoints = await self._endpoints(request)
         holds = [one for one in self.holds if one.endpoint in endpoints]
         for hold in holds:
             if not hold.answered:
@@ -104,7 +105,7 @@ class Faults:
 
     async def _answer(
         self,
-        endpoints: frozenset[Endpoint],
+        endpoints: frozenset[str],
         request: web.Request,
         handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
     ) -> web.StreamResponse:
@@ -125,7 +126,7 @@ class Faults:
         return web.json_response(body, status=fault.status, headers=headers)
 
 
-async def _endpoints(request: web.Request) -> frozenset[Endpoint]:
+async def endpoints_of(request: web.Request) -> frozenset[str]:
     """What a request is for. An exchange at Token Vault is one at the token endpoint, and can go wrong by itself."""
     endpoint = PATHS.get(request.path)
     if endpoint is None:

@@ -14,7 +14,7 @@ from bot.sandbox import icon
 from oauth import Clock, utc_now
 
 from .connections import Connection
-from .faults import Endpoint, Fault, Faults, Hold
+from .faults import Endpoint, Fault, Faults, Hold, endpoints_of
 from .login import LoginPages
 from .logout import Logout
 from .mail_page import MailPage
@@ -91,7 +91,7 @@ class SandboxTenant:
         self._otp = OtpGrant(self._tenant, self._tokens)
         self._logout = Logout(self._tenant)
         self._vault = Vault(self._tenant, self._tokens, connections)
-        self._faults = Faults()
+        self._faults = Faults(endpoints_of)
         self._runner: web.AppRunner | None = None
 
     # -- running

@@ -77,3 +77,55 @@ async def test_a_held_request_waits_before_anything_is_done(app: Any) -> None:
     status, given = await waiting
     assert status == 200
     assert (await app.refresh(given["refresh_token"]))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "method", "path"),
+    [
+        ("connect", "POST", "me/v1/connected-accounts/connect"),
+        ("complete", "POST", "me/v1/connected-accounts/complete"),
+        ("accounts", "GET", "me/v1/connected-accounts/accounts"),
+        ("ticket", "GET", "connected-accounts/connect"),
+        ("callback", "GET", "login/callback"),
+    ],
+)
+async def test_each_step_of_connecting_can_fail_by_itself(vault: Any, endpoint: Any, method: str, path: str) -> None:
+    """As often as told."""
+    vault.tenant.fail(endpoint, status=502)
+    for status in (True, False):
+        async with vault.app.http.request(method, vault.tenant.issuer + path) as answer:
+            assert (answer.status == 502) is status
+
+
+async def test_an_exchange_at_the_vault_can_fail_by_itself(vault: Any) -> None:
+    """While a refresh at the same address goes well; what hits that address hits both."""
+    ada = await vault.signs_in()
+    await vault.connects(ada)
+    vault.tenant.fail("vault")
+    assert (await vault.app.refresh(ada.refresh))[0] == 200
+    assert [(await vault.exchange(ada.refresh))[0] for _ in range(2)] == [503, 200]
+    vault.tenant.fail("token")
+    assert [(await vault.exchange(ada.refresh))[0] for _ in range(2)] == [503, 200]
+
+
+async def test_a_completion_whose_answer_is_lost_was_carried_out(vault: Any) -> None:
+    """The account is connected, and nobody was told."""
+    ada = await vault.signs_in()
+    session, link = await vault.link(ada)
+    code = (await vault.agrees(link))["connect_code"]
+    vault.tenant.fail("complete", lost=True)
+    with pytest.raises(aiohttp.ClientError):
+        await vault.complete(ada, session, code)
+    assert (await vault.exchange(ada.refresh))[0] == 200
+
+
+async def test_exchanges_can_be_held(vault: Any) -> None:
+    """And refreshes go on meanwhile."""
+    ada = await vault.signs_in()
+    await vault.connects(ada)
+    hold = vault.tenant.hold("vault")
+    waiting = asyncio.create_task(vault.exchange(ada.refresh))
+    await hold.arrival()
+    assert (await vault.app.refresh(ada.refresh))[0] == 200
+    hold.release()
+    assert (await waiting)[0] == 200

@@ -97,6 +97,7 @@ async def test_the_file_is_its_owners_alone_and_holds_no_token(app: Any, tenants
     [
         *("{not json", "[]", '{"keys": [{}]}', '{"families": [{"id": "x"}]}', '{"families": 7}', '{"sessions": 7}'),
         *('{"people": 7}', '{"people": {"ada": 7}}', '{"people": {"eve": {"connection": "email"}}}'),
+        *('{"accounts": 7}', '{"accounts": [{"id": "cac_1"}]}'),
     ],
 )
 async def test_a_file_that_is_no_state_is_a_new_tenant(tenants: Any, app_at: Any, text: str) -> None:
@@ -131,3 +132,42 @@ async def test_newcomers_and_what_is_known_of_people_survive(app: Any, tenants: 
     for tokens in (eves, dans):
         assert (await app.refresh(tokens["refresh_token"]))[0] == 200
     assert (await app.start("eve@example.com"))[1]["email_verified"] is True
+
+
+async def test_connected_accounts_survive(vault: Any, vault_at: Any, tenants: Any, clock: Any) -> None:
+    """With their tokens, which are refreshed afterwards; a connection that was under way does not."""
+    ada = await vault.signs_in()
+    await vault.connects(ada)
+    _, before = await vault.exchange(ada.refresh)
+    session, link = await vault.link(ada)
+    code = (await vault.agrees(link))["connect_code"]
+    port = urlsplit(vault.tenant.issuer).port
+    await tenants.stop(vault.tenant)
+    vault = await vault_at(port=port)
+    assert (await vault.exchange(ada.refresh))[1] == before
+    assert (await vault.complete(ada, session, code))[0] == 400
+    clock.forward(seconds=600)
+    status, after = await vault.exchange(ada.refresh)
+    assert (status, after["scope"]) == (200, before["scope"])
+    assert (await vault.events(after["access_token"]))[0] == 200
+
+
+async def test_what_a_third_party_has_renewed_is_on_the_disk_already(vault: Any, vault_at: Any, clock: Any) -> None:
+    """A kill right after an answer loses nothing that it said."""
+    ada = await vault.signs_in()
+    await vault.connects(ada)
+    clock.forward(seconds=600)
+    _, given = await vault.exchange(ada.refresh)
+    beside = await vault_at()  # another tenant on the same file, while the first has not been stopped
+    assert (await beside.exchange(ada.refresh))[1] == given
+
+
+async def test_accounts_of_people_who_are_gone_are_gone(vault: Any, vault_at: Any, tenants: Any) -> None:
+    """Also their tokens are no longer in the file."""
+    await vault.connects(await vault.signs_in())
+    file = tenants.directory / "tenant.json"
+    assert "alm_rt_" in file.read_text(encoding="utf-8")
+    await tenants.stop(vault.tenant)
+    vault = await vault_at(people=PEOPLE[1:])
+    await vault.signs_in("bob")
+    assert "alm_rt_" not in file.read_text(encoding="utf-8")
