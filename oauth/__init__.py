@@ -129,9 +129,13 @@ class IdentityRooms:
         await self.store.ensure_indexes()
         await self.accounts.start()
 
+    async def recover(self) -> None:
+        """The part of a round that cannot wait: what a dead replica was about to lose."""
+        await self.broker.recover()
+
     async def sweep(self) -> None:
         """One periodic round: save what a dead replica was about to lose, and end what is over."""
-        await self.refresher.recover()
+        await self.recover()
         await self.linking.sweep()
         await self.questions.sweep()
         await self.accounts.sweep()
@@ -195,13 +199,16 @@ def build(
         audience=settings.audience,
         pause=pause,
     )
+    broker = Broker(
+        store=store, shelf=shelf, refresher=refresher, observer=observer, audience=settings.audience, pause=pause
+    )
     links = Links(
         store=store,
         vault=vault,
         revoker=revoker,
         observer=observer,
         clock=clock,
-        renewing=refresher,
+        tokens=broker,
         audience=settings.audience,
     )
     logins = Logins(
@@ -232,9 +239,6 @@ def build(
         clock=clock,
         public_url=settings.public_url,
         scopes=settings.scopes,
-    )
-    broker = Broker(
-        store=store, shelf=shelf, refresher=refresher, observer=observer, audience=settings.audience, pause=pause
     )
     site = Site(settings.public_url, settings.issuer, slack_issuer=settings.slack_issuer if slack else None)
     embedded = Embedded(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from oauth.errors import NotLinked, ProviderUnavailable, ScopeRefused, SealBroken
 from oauth.models import AccessToken, Link, LinkEvent, LinkObserver, Pause, Principal, TokenRequest
@@ -15,7 +17,7 @@ _AT_THE_END = 25.0
 _PATIENCE = 45.0  # as long as another process may take, its death, and our own attempt after that
 _TRY_EVERY = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.3
-_Renewal = asyncio.Task[AccessToken | None]
+_T = TypeVar("_T")
 
 
 class Broker:
@@ -38,7 +40,7 @@ class Broker:
         self._refresher = refresher
         self._observer = observer
         self._pause = pause
-        self._under_way: dict[str, _Renewal] = {}
+        self._under_way: dict[str, asyncio.Task[Any]] = {}
 
     async def token(
         self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float = 0.0
@@ -77,12 +79,22 @@ class Broker:
             if link.lease is None or turn.worth_a_try():
                 # The caller may go away, but between the provider's answer and our save nothing may be cancelled: the
                 # old token is spent by then, and the new one is in this process alone.
-                given = await asyncio.shield(self._renewal(principal, request))
+                given = await asyncio.shield(self._begun(principal, self._refresher.refresh(principal, request)))
                 if given is not None:
                     await self._live(principal)  # it may have ended while the refresh went on record
                     return given
             await turn.wait()
         raise ProviderUnavailable
+
+    async def recover(self) -> None:
+        """Take up what processes left that died over a refresh. For the periodic round of every replica.
+
+        Raises StoreUnavailable.
+        """
+        left = [who for who in await self._refresher.left() if who.slack.key not in self._under_way]
+        tasks = [self._begun(who, self._refresher.recover(who)) for who in left]
+        if tasks:
+            await asyncio.wait(tasks)  # what goes wrong with one of them is on record, and leaves the others alone
 
     async def close(self) -> None:
         """Wait for refreshes under way: a cancelled one could lose the grant."""
@@ -104,12 +116,12 @@ class Broker:
             await self._observer.record(refused)
             raise
 
-    def _renewal(self, principal: Principal, request: TokenRequest) -> _Renewal:
+    def _begun(self, principal: Principal, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
         key = principal.slack.key
-        task = asyncio.create_task(self._refresher.refresh(principal, request))
+        task = asyncio.create_task(work)
         self._under_way[key] = task
 
-        def over(done: _Renewal) -> None:
+        def over(done: asyncio.Task[_T]) -> None:
             del self._under_way[key]
             if not done.cancelled():
                 done.exception()  # looked at, even where the caller has gone away
@@ -144,7 +156,7 @@ class _Turn:
         await self._pause(seconds)
 
 
-def _share_outage(ahead: _Renewal) -> None:
+def _share_outage(ahead: asyncio.Task[Any]) -> None:
     """What kept the one ahead from the provider keeps those behind it too; each trying in turn would take ages."""
     error = None if ahead.cancelled() else ahead.exception()
     if isinstance(error, ProviderUnavailable):

@@ -32,7 +32,6 @@ from oauth.models import (
     Principal,
     SlackUser,
     Subject,
-    TokenRequest,
 )
 from oauth.ports import LinkStore, Taken
 from oauth.tickets import Stage, Ticket
@@ -46,11 +45,11 @@ _AT_ONCE = 16
 Note = tuple[str, str]
 
 
-class Renewing(Protocol):
-    """Spends refresh tokens."""
+class Tokens(Protocol):
+    """Hands out tokens."""
 
-    async def refresh(self, principal: Principal, request: TokenRequest) -> AccessToken | None:
-        """A new token, saved. Raises IdentityError; GrantDead after it has ended the link."""
+    async def token(self, principal: Principal, scopes: frozenset[str], audience: str) -> AccessToken:
+        """A token that works now. Raises IdentityError; GrantDead after it has ended the link."""
 
 
 class Links:
@@ -64,7 +63,7 @@ class Links:
         revoker: Revoker,
         observer: LinkObserver,
         clock: Clock,
-        renewing: Renewing,
+        tokens: Tokens,
         audience: str,
     ) -> None:
         self._store = store
@@ -72,7 +71,7 @@ class Links:
         self._revoker = revoker
         self._observer = observer
         self._clock = clock
-        self._renewing = renewing
+        self._tokens = tokens
         self._audience = audience
 
     async def principal(self, slack: SlackUser) -> Principal | None:
@@ -186,7 +185,7 @@ class Links:
             for note in owed:
                 await self._revoker.finish(*note)
         try:
-            await self._renewing.refresh(principal, TokenRequest(self._audience, frozenset()))
+            await self._tokens.token(principal, frozenset(), self._audience)
         except GrantDead:
             raise GrantShared from None
         except IdentityError as unsure:

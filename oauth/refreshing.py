@@ -7,7 +7,6 @@ in the database and holds across all processes.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from dataclasses import replace
 
 import structlog
@@ -23,7 +22,6 @@ from oauth.errors import (
 )
 from oauth.grants import Revoker
 from oauth.leasing import Held, Leases
-from oauth.links import together
 from oauth.minted import Minted
 from oauth.models import AccessToken, Clock, Link, LinkEvent, LinkObserver, Pause, Principal, TokenRequest, TokenSet
 from oauth.ports import LinkStore
@@ -83,18 +81,18 @@ class Refresher:
             kept = None if held.left else self._shelf.find(held.link, request)
             return kept if kept is not None else await self._renewed(held, request)
 
-    async def recover(self) -> None:
-        """Refresh at once where a holder died with its lease, although nobody asks: later the grant may be lost.
+    async def left(self) -> list[Principal]:
+        """A hundred at most of those whose refresh somebody died over. Raises StoreUnavailable."""
+        return await self._store.left(self._clock())
 
-        For the periodic round of every replica. Raises StoreUnavailable.
+    async def recover(self, principal: Principal) -> None:
+        """Refresh where a holder died with its lease, although nobody asks: later the grant may be lost.
+
+        Raises as `refresh` does.
         """
-        await together([self._recovered(principal) for principal in await self._store.left(self._clock())])
-
-    async def _recovered(self, principal: Principal) -> None:
-        with contextlib.suppress(IdentityError):  # on record, where it is of any interest
-            async with self._leases.hold(principal) as held:
-                if held is not None and held.left:
-                    await self._renewed(held, self._plain)
+        async with self._leases.hold(principal) as held:
+            if held is not None and held.left:
+                await self._renewed(held, self._plain)
 
     async def _renewed(self, held: Held, request: TokenRequest) -> AccessToken | None:
         still_good = self._shelf.find(held.link, request, margin=False)

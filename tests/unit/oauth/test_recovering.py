@@ -9,7 +9,7 @@ import pytest
 from oauth.errors import NotLinked
 from oauth.leasing import SECONDS
 from oauth.models import Principal, TokenRequest
-from tests.fakes.house import ADA, READ, REFUND, House, token
+from tests.fakes.house import ADA, BOB, READ, REFUND, House, token
 from tests.fakes.provider import AUDIENCE
 
 
@@ -119,3 +119,43 @@ async def test_t39_nothing_is_taken_up_for_a_link_that_has_ended(home: House) ->
     await home.rooms.sweep()
     assert home.provider.refreshes == 1
     assert home.provider.living == []
+
+
+async def test_t76_a_round_that_is_broken_off_loses_no_grant(home: House) -> None:
+    """A process is told to stop in the middle: the refresh goes on to its save, and `close` waits for it."""
+    ada = await home.link()
+    home.provider.overlap = True
+    await die_before_the_save(home, ada)
+    home.clock.forward(seconds=SECONDS)
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        reached.set()
+        await go_on.wait()
+
+    home.provider.hold = hold
+    round_ = asyncio.create_task(home.rooms.recover())
+    await reached.wait()
+    round_.cancel()
+    await asyncio.wait({round_})
+    closing = asyncio.create_task(home.rooms.broker.close())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    go_on.set()
+    await closing
+    home.provider.overlap = False
+    assert (await token(home, ada)).scopes == READ
+
+
+async def test_t38_one_that_fails_keeps_no_other_from_being_taken_up(home: House) -> None:
+    """Ada's grant is dead, Bob's is alive: one round ends the one and saves the other."""
+    ada, bob = await home.link(ADA), await home.link(BOB)
+    home.provider.overlap = True
+    await die_before_the_save(home, ada)
+    await die_before_the_save(home, bob)
+    home.provider.grants[0].alive = False
+    home.clock.forward(seconds=SECONDS)
+    await home.rooms.recover()
+    assert await home.rooms.links.principal(ADA) is None
+    home.provider.overlap = False
+    assert (await token(home, bob)).scopes == READ
