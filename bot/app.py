@@ -173,13 +173,14 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     # No cookies and no proxy of the environment: calls of different people share nothing but connections.
     session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
     try:
-        registry = gather(settings.actions_file, settings.actions_modules, Http(session))
+        registry = gather(
+            settings.actions_file, settings.actions_modules, Http(session), audience=settings.auth0_audience
+        )
     except ConfigurationError:
         await session.close()
         raise
     for action in registry:
-        if action.audience in {None, settings.auth0_audience} and not action.login_scopes <= set(settings.auth0_scopes):
-            beyond = " ".join(sorted(action.login_scopes - set(settings.auth0_scopes)))
+        if beyond := " ".join(sorted(action.login_scopes - set(settings.auth0_scopes))):
             log.warning("action_out_of_reach", action=action.name, scopes=beyond, hint="add them to AUTH0_SCOPES")
     approval_store = MongoApprovalStore(database, sealing)
     shown = Overheard(DirectCards(post, identity.links))

@@ -23,7 +23,7 @@ from bot.errors import ActionError, ActionUnknown, ArgumentsInvalid, AuditUnavai
 from bot.ports import People, Tokens
 from bot.sweep import Sweep
 from oauth import Clock, IdentityError, Principal
-from oauth.errors import ScopeRefused
+from oauth.errors import NotLinked, ScopeRefused
 
 log = structlog.get_logger(__name__)
 
@@ -210,6 +210,11 @@ class Runner:
             raise
         await self._audit.append("action.started", "ok", token_jti=token.jti, **common)
         try:
+            await self._still_linked(principal)  # the entry may have taken its time, and the grant ended meanwhile
+        except IdentityError as error:
+            await self._audit.append("action.finished", "denied", reason=error.code, token_jti=token.jti, **common)
+            raise
+        try:
             async with asyncio.timeout(self._longest):
                 result = await action.call(Call(principal, arguments, token, run))
         except Exception as error:
@@ -223,6 +228,11 @@ class Runner:
             # It ran, and its beginning is on record. The log keeps what the trail could not take.
             log.error("audit_lost", action=action.name, run=run, outcome=outcome, kind=type(error).__name__)
         return result
+
+    async def _still_linked(self, principal: Principal) -> None:
+        there = await self._people.principal(principal.slack)
+        if there is None or there.version != principal.version:
+            raise NotLinked
 
     async def _left_behind(self, approval: Approval) -> None:
         """A replica died in mid-call. Only what may be repeated is; the rest is said to be unknown."""

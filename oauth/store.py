@@ -57,6 +57,7 @@ class MongoLinkStore(MongoTicketStore):
         found = self._links.find({"_id": {"$in": keys}})
         return {one["_id"]: records.link_of(one) async for one in found}
 
+    @told
     async def versions(self, keys: list[str]) -> dict[str, LinkVersion]:
         """The versions of those of these links that are there."""
         found = self._links.find({"_id": {"$in": keys}}, {"version": 1})

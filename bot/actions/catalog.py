@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from bot.actions import file
@@ -13,8 +14,11 @@ from bot.actions.registry import Registry, marked
 from bot.errors import ConfigurationError
 
 
-def gather(path: Path | None, modules: Iterable[str], http: Http) -> Registry:
-    """The registry. Raises ConfigurationError, a line for each mistake."""
+def gather(path: Path | None, modules: Iterable[str], http: Http, audience: str | None = None) -> Registry:
+    """The registry. An action that names `audience`, the API of the login, is as one that names none.
+
+    Raises ConfigurationError, a line for each mistake.
+    """
     found: list[Action] = list(file.load(path, http)) if path else []
     problems: list[str] = []
     for name in modules:
@@ -31,7 +35,7 @@ def gather(path: Path | None, modules: Iterable[str], http: Http) -> Registry:
             problems.append(f"ACTIONS_MODULES: {name} cannot be imported ({type(error).__name__}).")
     if not problems:
         try:
-            return Registry(found)
+            return Registry([replace(one, audience=None) if one.audience == audience else one for one in found])
         except ValueError as error:
             problems.append(f"ACTIONS_FILE, ACTIONS_MODULES: {error}. Rename one of them.")
     raise ConfigurationError(problems)

@@ -70,8 +70,11 @@ class Action:
 
     @property
     def login_scopes(self) -> frozenset[str]:
-        """What the person's login has to reach: nothing of it where a third party's token is used."""
-        return frozenset() if self.connection is not None else self.scopes
+        """What the person's login has to reach: nothing of it for another API or a third party.
+
+        Whether their grant is good for those is for the provider to say, by its policies.
+        """
+        return self.scopes if self.audience is None and self.connection is None else frozenset()
 
     @property
     def digest(self) -> str:

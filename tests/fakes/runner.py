@@ -71,15 +71,19 @@ class FakeTokens:
     error: IdentityError | None = None
     given: list[AccessToken] = field(default_factory=list)
     accounts: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    reaches: dict[str, frozenset[str]] = field(default_factory=dict)
+    fresh_for: list[float] = field(default_factory=list)
 
     async def token(
         self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float = 0.0
     ) -> AccessToken:
-        """A token for this person and these scopes."""
+        """A token for this person and these scopes; `reaches` are those of other APIs, by the provider's policies."""
+        self.fresh_for.append(fresh_for)
         if self.error is not None:
             raise self.error
-        if scopes - principal.scopes:
-            raise ScopeRefused(scopes - principal.scopes)
+        missing = scopes - self.reaches.get(audience, principal.scopes)
+        if missing:
+            raise ScopeRefused(missing)
         return await self._given(principal, scopes, audience)
 
     async def connected(
