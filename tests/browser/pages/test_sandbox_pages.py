@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from playwright.async_api import Browser
@@ -31,8 +32,30 @@ async def workspace(visitor: Visitor) -> None:
     await visitor.page.get_by_text("A-1001").first.wait_for()
 
 
+async def consent(visitor: Visitor) -> None:
+    """The third party's page on which somebody lets the provider in."""
+    almanac, tenant = visitor.town.around.almanac, visitor.town.tenant
+    asked = {
+        "client_id": almanac.client.client_id,
+        "redirect_uri": tenant.vault.callback_url,
+        "response_type": "code",
+        "scope": "events:read events:write",
+        "state": "one",
+    }
+    await visitor.opens(f"{almanac.url}/oauth/authorize?{urlencode(asked)}")
+    await visitor.page.get_by_role("button", name="Let it in").wait_for()
+
+
+async def calendar(visitor: Visitor) -> None:
+    """The third party's calendar of an account, which somebody without its tokens has asked for."""
+    almanac = visitor.town.around.almanac
+    await visitor.opens(f"{almanac.url}/events")
+    await visitor.opens(almanac.url)
+    await visitor.page.get_by_text("401").wait_for()
+
+
 @axe.needed
-@pytest.mark.parametrize("way", [tenant, workspace])
+@pytest.mark.parametrize("way", [tenant, workspace, consent, calendar])
 async def test_axe_has_nothing_against_it(
     chromium: Browser, tmp_path: Path, way: Callable[[Visitor], Awaitable[None]]
 ) -> None:
