@@ -39,7 +39,7 @@ async def test_t16_the_database_has_no_link_and_nothing_that_was_asked(ada: Erra
 
 
 async def test_one_live_link_for_each_account(ada: Errand) -> None:
-    """Of thirty who ask at three replicas one gets a link, the others are pointed to it; another account has its own."""
+    """Of thirty who ask, at three replicas, one gets a link, to which the others are pointed."""
     homes = [ada.home, ada.home.replica(), ada.home.replica()]
     started = await asyncio.gather(*(replace(ada, home=homes[n % 3]).start() for n in range(30)))
     assert len([one for one in started if one.url is not None]) == 1
