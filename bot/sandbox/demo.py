@@ -49,6 +49,8 @@ AGENT = CommandHint(
         Completion("run list_orders", "", "See the orders of the shop"),
         Completion("run show_order", "order_id=A-1001", "See one order"),
         Completion("run refund_order", "order_id=A-1001 amount=500", "Refund an order; asks for your approval"),
+        Completion("run list_events", "", "See your calendar, once you have connected it"),
+        Completion("run add_event", "title=Lunch date=2026-12-01", "Put an event there; asks for your approval"),
         Completion("approvals", "", "What waits for you"),
         Completion("audit", "", "What was done under your name"),
         Completion("code", "XXXX-XXXX", "The code from the login page"),
