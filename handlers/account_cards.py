@@ -10,7 +10,7 @@ from handlers.message import Message
 ACCOUNT_CONNECT = "account.connect"
 
 _NAME = 100
-_MOST = 30
+_MOST = 20
 
 
 def your_account(connection: str) -> str:

@@ -45,6 +45,13 @@ _TYPES = {
     "keys.rotated": "The keys were changed",
     "checkpoint": "A checkpoint was signed",
 }
+# The same types where it is about an account at a third party: the reason begins with this.
+_CONNECT = "connect_"
+_CONNECTS = {
+    "link.started": "Connecting another account",
+    "link.completed": "Another account was connected",
+    "link.refused": "Another account was not connected",
+}
 _OUTCOMES = {"denied": "refused", "failed": "failed", "unknown": "outcome not known"}
 # One action leaves several entries; the latest says how it stands.
 _DEEDS = {
@@ -155,7 +162,7 @@ def _text(value: Any) -> str:
 
 def _entry(entry: Mapping[str, Any]) -> str:
     type_, outcome, reason = (_text(entry.get(name) or "") for name in ("type", "outcome", "reason"))
-    words = _TYPES.get(type_) or code(type_[:64])
+    words = _happened(type_, reason)
     action = f" {_named(entry)}" if entry.get("action") else ""
     ending = [_OUTCOMES[outcome]] if outcome in _OUTCOMES else []
     ending += [_reason(reason)] if reason else []
@@ -168,8 +175,13 @@ def _deed(entry: Mapping[str, Any]) -> str:
         sentence = _ENDED.get(outcome) if type_ == "action.finished" else None
         words = (sentence or _DEEDS[type_]).format(action=_named(entry))
     else:
-        words = f"{_MARKS.get(outcome, '✗')} {_TYPES.get(type_) or code(type_[:64])}"
+        words = f"{_MARKS.get(outcome, '✗')} {_happened(type_, reason)}"
     return f"{words}{f' ({_reason(reason)})' if reason else ''} · {_at(entry.get('at'))}"
+
+
+def _happened(type_: str, reason: str) -> str:
+    words = _CONNECTS.get(type_) if reason.startswith(_CONNECT) else None
+    return words or _TYPES.get(type_) or code(type_[:64])
 
 
 def _named(entry: Mapping[str, Any]) -> str:
@@ -177,7 +189,7 @@ def _named(entry: Mapping[str, Any]) -> str:
 
 
 def _reason(reason: str) -> str:
-    return line(reason.replace("_", " "), 100)
+    return line(reason.removeprefix(_CONNECT).replace("_", " "), 100)
 
 
 def _at(value: object) -> str:

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
+
 from bot.sandbox.almanac import Almanac
 from bot.sandbox.tenant import Browser
 from tests.scenarios.town import Shown, Town, controls
@@ -37,6 +39,14 @@ class Calendar:
     async def signs_in(self, browser: Browser, link: str, account: str) -> str:
         """The same, and sign in there; where the browser then comes back, unvisited."""
         return await browser.sign_in(await self.goes_to_login(browser, link), account)
+
+    async def is_sent_to(self, browser: Browser, page: str) -> str:
+        """Where a page sends this browser, which does not go there."""
+        async with (
+            aiohttp.ClientSession(cookie_jar=browser.cookies) as session,
+            session.get(page, allow_redirects=False) as answer,
+        ):
+            return answer.headers["Location"]
 
     async def connects(
         self, link: str, account: str, *, theirs: str | None = None, browser: Browser | None = None

@@ -64,6 +64,28 @@ def test_the_list_of_actions_says_whose_account_is_used() -> None:
     assert "beyond your login" not in shown
 
 
+def test_the_trail_tells_a_connected_account_from_a_link() -> None:
+    """The types of the trail are few; that it was about a third party's account is in the reason."""
+    entries = [
+        {"type": "link.started", "outcome": "ok", "reason": "connect_almanac", "seq": 1},
+        {"type": "link.refused", "outcome": "denied", "reason": "connect_almanac_account_differs", "seq": 2},
+        {"type": "link.completed", "outcome": "ok", "reason": "connect_almanac", "seq": 3},
+        {"type": "link.completed", "outcome": "ok", "seq": 4},
+    ]
+    rows = said(cards.audit_list(entries)).split("\n")[-4:]
+    for row, words in zip(
+        rows,
+        (
+            "Your account was linked",
+            "Another account was connected (almanac)",
+            "Another account was not connected (refused, almanac account differs)",
+            "Connecting another account (almanac)",
+        ),
+        strict=True,
+    ):
+        assert row.endswith(words)
+
+
 def test_an_unlinked_person_sees_no_claim_about_reach() -> None:
     """Without a grant there is nothing to compare with."""
     assert "beyond" not in said(cards.actions_list([an_action()], None))
