@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -113,6 +115,14 @@ class TokenRequest:
     def of_connection(cls, name: str, scopes: frozenset[str], fresh_for: float = 0.0) -> TokenRequest:
         """For a connection; it stands in the place of an audience, where no address can."""
         return cls(f"connection:{name}", scopes, fresh_for, name)
+
+
+def access_field(version: LinkVersion, audience: str, scopes: frozenset[str]) -> str:
+    """What an access token is sealed as: under another link of the same person, another audience or other scopes than
+    those that it was made for, it does not open.
+    """
+    made_for = json.dumps([version, audience, sorted(scopes)]).encode()
+    return f"access.{hashlib.sha256(made_for).hexdigest()[:32]}"
 
 
 @dataclass(frozen=True, slots=True)

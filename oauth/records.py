@@ -6,7 +6,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from oauth.models import Identity, Lease, Link, LinkVersion, Principal, SealedAccess, SlackProfile, SlackUser, Subject
+from oauth.models import (
+    Identity,
+    Lease,
+    Link,
+    LinkVersion,
+    Principal,
+    SealedAccess,
+    SlackProfile,
+    SlackUser,
+    Subject,
+    access_field,
+)
 from oauth.ports import StoredSecret
 from oauth.tickets import Stage, Ticket
 
@@ -110,7 +121,8 @@ def link_secrets(found: Document) -> Iterator[StoredSecret]:
     key = found["_id"]
     yield StoredSecret(("links", key, "refresh"), f"link:{key}", "refresh", found["refresh"])
     for at, access in enumerate(found.get("access", [])):
-        yield StoredSecret(("links", key, f"access.{at}.sealed"), f"link:{key}", "access", access["sealed"])
+        name = access_field(LinkVersion(found["version"]), access["audience"], frozenset(access["scopes"]))
+        yield StoredSecret(("links", key, f"access.{at}.sealed"), f"link:{key}", name, access["sealed"])
 
 
 def ticket_secrets(found: Document) -> Iterator[StoredSecret]:

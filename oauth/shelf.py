@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from oauth.models import AccessToken, Clock, Link, SealedAccess, TokenRequest
+from oauth.models import AccessToken, Clock, Link, SealedAccess, TokenRequest, access_field
 from oauth.vault import Vault
 
 _MARGIN = 30.0
@@ -34,7 +34,8 @@ class Shelf:
             spare = min(_MARGIN, lifetime / 4) if margin else _LAST
             if (kept.expires_at - now).total_seconds() < spare + min(request.fresh_for, lifetime / 2):
                 continue
-            value = self._vault.open(kept.sealed, record=link.record, name="access").decode()
+            name = access_field(link.principal.version, kept.audience, kept.scopes)
+            value = self._vault.open(kept.sealed, record=link.record, name=name).decode()
             return AccessToken(value, kept.audience, kept.scopes, kept.issued_at, kept.expires_at, kept.jti)
         return None
 
@@ -44,7 +45,8 @@ class Shelf:
         kept = [a for a in link.access if a.expires_at > now and self._vault.current(a.sealed)]
         if token is not None:
             kept = [a for a in kept if (a.audience, a.scopes) != (token.audience, token.scopes)]
-            sealed = self._vault.seal(token.value.encode(), record=link.record, name="access")
+            name = access_field(link.principal.version, token.audience, token.scopes)
+            sealed = self._vault.seal(token.value.encode(), record=link.record, name=name)
             kept.append(
                 SealedAccess(token.audience, token.scopes, sealed, token.issued_at, token.expires_at, token.jti)
             )

@@ -2,6 +2,7 @@
 
 LinkError
 ├── AccountDiffers
+├── ConnectNotOffered
 ├── ConnectUnsure
 └── LoginRefused
     └── ConnectRefused
@@ -22,6 +23,12 @@ class ConnectRefused(LoginRefused):
     """The provider or the third party does not connect the account; `error` says why in safe letters."""
 
     code = "connect_refused"
+
+
+class ConnectNotOffered(LinkError):
+    """The provider does not let us connect this account for anybody: something at the tenant is not set up."""
+
+    code = "connect_not_offered"
 
 
 class ConnectUnsure(LinkError):

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import structlog
 
 from oauth import tickets
-from oauth.accounts.errors import AccountDiffers, ConnectRefused, ConnectUnsure
+from oauth.accounts.errors import AccountDiffers, ConnectNotOffered, ConnectRefused, ConnectUnsure
 from oauth.accounts.my_account import SCOPES, MyAccount, audience
 from oauth.accounts.ports import AccountStore, Tokens
 from oauth.accounts.tickets import OPEN_STAGES, AccountTicket, Stage
@@ -23,6 +23,7 @@ from oauth.errors import (
     IdentityError,
     NotLinked,
     ProviderUnavailable,
+    ScopeRefused,
     StateUnknown,
     TicketUnknown,
     TicketUsed,
@@ -150,9 +151,12 @@ class Connecting:
         try:
             who = await self._live(ticket)
             await self._is_theirs(ticket, who, answer)
-            token = await self._tokens.token(who, SCOPES, audience(self._verifier.issuer))
             begun = await self._provider.connect(
-                token.value, connection=ticket.connection, scopes=ticket.scopes, state=state, verifier=verifier
+                await self._token(who),
+                connection=ticket.connection,
+                scopes=ticket.scopes,
+                state=state,
+                verifier=verifier,
             )
         except IdentityError as refused:
             await self._refuse(ticket, refused)
@@ -206,10 +210,10 @@ class Connecting:
         if answer.error is not None or answer.connect_code is None:
             raise ConnectRefused(answer.error or "no_code")
         session, verifier = self._open(ticket, "session")
-        token = await self._tokens.token(who, SCOPES, audience(self._verifier.issuer))
+        token = await self._token(who)
         await self._record("link.started", ticket, who, f"{ticket.reason}_allowed")
         try:
-            await self._provider.complete(token.value, session=session, code=answer.connect_code, verifier=verifier)
+            await self._provider.complete(token, session=session, code=answer.connect_code, verifier=verifier)
         except ProviderUnavailable:
             raise ConnectUnsure from None
         try:
@@ -217,6 +221,14 @@ class Connecting:
         except Exception as error:  # it is done, and its beginning is on record
             log.error("audit_lost", reason=ticket.reason, kind=type(error).__name__)
         return await self._live(ticket)
+
+    async def _token(self, who: Principal) -> str:
+        """The person's own token for the API that connects accounts. Raises ConnectNotOffered, or as `Broker.token`."""
+        try:
+            return (await self._tokens.token(who, SCOPES, audience(self._verifier.issuer))).value
+        except (ScopeRefused, TokenInvalid) as refused:
+            log.warning("my_account_refused", step="token", reason=refused.code, hint="see docs/token-vault.md")
+            raise ConnectNotOffered from None
 
     async def _live(self, ticket: AccountTicket) -> Principal:
         """The link that the ticket was made for. Raises NotLinked where it has ended, or another took its place."""

@@ -17,7 +17,7 @@ import structlog
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
-from oauth.accounts.errors import ConnectRefused
+from oauth.accounts.errors import ConnectNotOffered, ConnectRefused
 from oauth.answers import retry_after
 from oauth.errors import ProviderUnavailable, TokenInvalid
 from oauth.provider import Client, Provider
@@ -92,7 +92,7 @@ class MyAccount(Provider):
     async def connect(
         self, token: str, *, connection: str, scopes: frozenset[str], state: str, verifier: str
     ) -> Connect:
-        """Begin to connect an account of whoever the token is of. Raises ConnectRefused or ProviderUnavailable.
+        """Begin to connect an account of whoever the token is of. Raises ConnectNotOffered or ProviderUnavailable.
 
         Without scopes the connection's own settings at the provider say what is asked for.
         """
@@ -105,7 +105,10 @@ class MyAccount(Provider):
         }
         if scopes:
             body["scopes"] = sorted(scopes)
-        given = await self._call("connect", token, body)
+        try:
+            given = await self._call("connect", token, body)
+        except ConnectRefused:
+            raise ConnectNotOffered from None  # nobody has been asked yet, so it is none of the person's
         params = given.get("connect_params")
         ticket = params.get("ticket") if isinstance(params, dict) else None
         url, session = given.get("connect_uri"), given.get("auth_session")

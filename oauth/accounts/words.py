@@ -43,7 +43,7 @@ _TABLE = {
         "You were not signed in", "The login was cancelled or refused, so nothing was connected.", _SAME, 403, "same"
     ),
     "account_differs": Words(
-        "This link is another person’s",
+        "This link is another person's",
         "You are signed in with an account that the link is not for, so nothing was connected.",
         (
             "If the link is yours: sign out of this account at your identity provider, then open the link once more.",
@@ -75,7 +75,7 @@ _TABLE = {
         ),
         503,
     ),
-    "scope_refused": Words(
+    "connect_not_offered": Words(
         "Accounts cannot be connected here",
         "Your identity provider does not let this bot connect accounts for you.",
         ("Tell who runs the bot.", "Until that is mended, do it without the bot."),

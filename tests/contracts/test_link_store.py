@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-from oauth.models import Identity, Lease, Link, LinkVersion, Principal, SealedAccess, SlackProfile, SlackUser, Subject
+from oauth.models import (
+    Identity,
+    Lease,
+    Link,
+    LinkVersion,
+    Principal,
+    SealedAccess,
+    SlackProfile,
+    SlackUser,
+    Subject,
+    access_field,
+)
 from oauth.ports import LinkStore, Taken
 from oauth.store import MongoLinkStore
 from oauth.tickets import OPEN_STAGES, Stage, Ticket, hashed
@@ -421,7 +432,8 @@ async def test_t35_every_secret_is_found_and_swapped_once(store: LinkStore) -> N
     await store.queue_revocation("n", "r", NOW)
     found = {secret.sealed: secret async for secret in store.secrets()}
     assert {(s.record, s.name) for s in found.values()} == {
-        ("link:T1:UADA", "refresh"), ("link:T1:UADA", "access"),
+        ("link:T1:UADA", "refresh"),
+        ("link:T1:UADA", access_field(LinkVersion("v1"), "https://api.example", frozenset({"a"}))),
         ("ticket:T1:UADA", "login"), ("ticket:T1:UADA", "grant"),
         ("ticket:T1:UADA", "code"), ("ticket:T1:UADA", "waiting"), ("ticket:T1:UADA", "address"),
         ("revocation:n", "refresh"),

@@ -17,6 +17,7 @@ from bot.database import connect
 from bot.parts import vault
 from bot.sandbox.demo import free_ports, running
 from bot.sandbox.tenant import Browser, PageRefused
+from oauth.records import link_secrets
 from tests.scenarios.town import ADA, BOB, CAROL, SUPPORT, Town, controls, eventually, words
 
 
@@ -240,8 +241,7 @@ async def test_t33_a_dump_holds_no_token_and_no_ticket(town: Town) -> None:
     link = await database["links"].find_one({"user": ADA})
     client.close()
     assert link is not None
-    opened = [vault(settings).open(link["refresh"], record=f"link:{link['_id']}", name="refresh")]
-    opened += [vault(settings).open(a["sealed"], record=f"link:{link['_id']}", name="access") for a in link["access"]]
+    opened = [vault(settings).open(one.sealed, record=one.record, name=one.name) for one in link_secrets(link)]
     assert len(opened) == 2
     for secret in [*opened, ticket.encode(), b"CANARY"]:
         assert len(secret) > 5

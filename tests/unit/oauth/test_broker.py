@@ -187,3 +187,24 @@ async def test_t34_a_token_copied_from_somebody_else_does_not_open(home: House) 
     assert home.provider.refreshes == refreshes
     home.store.kept_links[BOB.key] = own
     assert (await token(home, bob)).scopes == READ
+
+
+@pytest.mark.parametrize("change", ["scopes", "audience", "version"])
+async def test_t34_a_token_is_sealed_for_what_it_was_made_for(home: House, change: str) -> None:
+    """Whoever writes the database cannot pass a wider token, another API's or a former link's off as this call's."""
+    ada = await home.link()
+    await token(home, ada, REFUND)
+    kept = home.store.kept_links[ADA.key]
+    if change == "version":
+        await home.rooms.links.unlink(ADA, "unlink")
+        ada = await home.link()
+        kept = replace(home.store.kept_links[ADA.key], access=kept.access)
+    asked = READ if change == "scopes" else REFUND
+    audience = "https://other.example" if change == "audience" else AUDIENCE
+    (access,) = kept.access
+    home.store.kept_links[ADA.key] = replace(kept, access=(replace(access, scopes=asked, audience=audience),))
+    refreshes = home.provider.refreshes
+    with pytest.raises(SealBroken):
+        await home.rooms.broker.token(ada, asked, audience)
+    assert home.provider.refreshes == refreshes
+    assert home.observer.entries()[-1] == ("token.refused", "denied", "seal_broken")
