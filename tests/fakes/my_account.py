@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from oauth.accounts.errors import ConnectRefused
+from oauth.accounts.errors import ConnectNotOffered, ConnectRefused
 from oauth.accounts.my_account import SCOPES, Connect, audience
 from oauth.errors import LoginRefused, ProviderUnavailable
 from oauth.models import Clock
@@ -91,7 +91,10 @@ class FakeMyAccount:
         self, token: str, *, connection: str, scopes: frozenset[str], state: str, verifier: str
     ) -> Connect:
         """A session for whoever the token is of."""
-        await self._answering("connect")
+        try:
+            await self._answering("connect")
+        except ConnectRefused:
+            raise ConnectNotOffered from None
         session, ticket = secrets.token_urlsafe(48), secrets.token_hex(8)
         asked = {"connection": connection, "scopes": scopes, "state": state, "challenge": _challenge(verifier)}
         self.connects.append(asked)

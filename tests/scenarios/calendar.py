@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -74,4 +75,4 @@ def heading(page: str) -> str:
     """The heading of a page."""
     found = re.search("<h1[^>]*>(.*?)</h1>", page, re.DOTALL)
     assert found is not None, page
-    return found[1]
+    return unescape(found[1])

@@ -189,7 +189,7 @@ async def test_t12_a_forwarded_connect_link_connects_nothing(calendar: Calendar,
     async with Browser() as bob:
         with pytest.raises(PageRefused) as caught:
             await bob.open(await calendar.signs_in(bob, link, "bob"))
-    assert (caught.value.status, heading(caught.value.text)) == (403, "This link is another person’s")
+    assert (caught.value.status, heading(caught.value.text)) == (403, "This link is another person's")
     assert town.tenant.vault.connect_calls == 0
     assert connected(town) == []
     assert "connect_almanac_account_differs" in [e.get("reason") for e in await entries(town)]

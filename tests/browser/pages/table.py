@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.browser.pages import ways
+from tests.browser.pages import accounts, ways
 from tests.browser.pages.ways import Way, as_long_name, signs_in, signs_in_at_slack
 from tests.scenarios.town import ADA, BOB
 
@@ -69,6 +69,25 @@ PAGES = (
     Shown("installed-everywhere", "installed.html", "Countersign is installed", ways.installs("E0GRID"), _INSTALL),
     Shown("installed-again", "not_installed.html", "This installation is over", ways.reloads_installed, _INSTALL),
     Shown("not-installed", "not_installed.html", "Nothing was installed", ways.cancels_installation, _INSTALL),
+    Shown("connect", "connect.html", "Connect an account", accounts.opens_link),
+    Shown("connect-long", "connect.html", "Connect an account", as_long_name(accounts.opens_link)),
+    Shown("to-account", "to_account.html", "On to your almanac account", accounts.stops_before_third_party),
+    Shown("connected", "connected.html", "Your almanac account is connected", accounts.connects),
+    Shown("connected-long", "connected.html", "Your almanac account is connected", as_long_name(accounts.connects)),
+    Shown("connect-superseded", "refused.html", "This link is no longer valid", accounts.opens_expired),
+    Shown("connect-used", "refused.html", "This link has done its work", accounts.opens_used),
+    Shown("connect-elsewhere", "refused.html", "This is another browser", accounts.comes_back_elsewhere),
+    Shown("connect-over", "refused.html", "This step is over", accounts.reloads_the_end),
+    Shown("connect-differs", "refused.html", "This link is another person's", accounts.signs_in_as("mallory")),
+    Shown("connect-cancelled", "refused.html", "The account was not connected", accounts.cancels),
+    Shown("connect-unlinked", "refused.html", "You are not linked any more", accounts.unlinks_in_between),
+    Shown("connect-unsure", "refused.html", "Whether it is connected is not known yet", accounts.loses_the_answer),
+    Shown(
+        "connect-not-here", "refused.html", "Accounts cannot be connected here", accounts.signs_in_where_it_cannot_be
+    ),
+    Shown(
+        "connect-away", "refused.html", "The account cannot be connected now", accounts.signs_in_while_provider_fails
+    ),
     Shown("away", "refused.html", "The login cannot be finished now", ways.signs_in_while_provider_fails),
     Shown("mixed-up", "refused.html", "The login was not accepted", ways.comes_back_from_elsewhere),
 )

@@ -80,6 +80,11 @@ class Visitor:
         await self.chooses(self.page.locator(f'[name="person"][value="{TEAM}:{user}"]'))
         await self.presses("Allow")
 
+    async def agrees_at_third_party(self, account: str) -> None:
+        """Choose an account of the calendar's, and let the agent in."""
+        await self.chooses(self.page.locator(f'[name="person"][value="{account}"]'))
+        await self.presses("Let it in")
+
     async def chooses(self, wanted: Locator) -> None:
         """Tab to the choice that the page begins with, and go on with the arrows."""
         await wanted.wait_for()

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from oauth import Vault
-from oauth.accounts.errors import AccountDiffers, ConnectRefused, ConnectUnsure
+from oauth.accounts.errors import AccountDiffers, ConnectNotOffered, ConnectRefused, ConnectUnsure
 from oauth.accounts.flow import CONNECTED
 from oauth.accounts.tickets import Stage
 from oauth.errors import (
@@ -21,7 +21,6 @@ from oauth.errors import (
     LoginRefused,
     NotLinked,
     ProviderUnavailable,
-    ScopeRefused,
     SealBroken,
     StateUnknown,
     TicketUnknown,
@@ -31,7 +30,7 @@ from oauth.errors import (
 )
 from tests.fakes.connecting import SCOPES, Errand
 from tests.fakes.house import ADA, ADA_MAIL, BOB_MAIL, EVE_MAIL, House, token_keys
-from tests.fakes.my_account import CONNECT
+from tests.fakes.my_account import CONNECT, multi_resource
 from tests.fakes.observer import TrailAway
 from tests.fakes.provider import ISSUER
 
@@ -322,12 +321,20 @@ async def test_t38_a_dead_grant_ends_the_link_and_connects_nothing(ada: Errand, 
 
 
 async def test_a_tenant_that_is_not_set_up_is_said(home: House) -> None:
-    """Its refresh tokens do not reach the My Account API: refused, on record, and the link lives."""
+    """Its refresh tokens do not reach the My Account API, or that refuses the request: on record, in the log for the
+    operator, and the link lives."""
     ada = Errand(home, await home.link())
-    await ada.to_login(await ada.link())
-    with pytest.raises(ScopeRefused):
+    secret = await ada.link()
+    await ada.to_login(secret)
+    with structlog.testing.capture_logs() as logs, pytest.raises(ConnectNotOffered):
         await ada.signed_in()
-    assert reasons(ada) == ["connect_almanac_scope_refused"]
+    assert [(one["event"], one["step"]) for one in logs] == [("my_account_refused", "token")]
+    multi_resource(home.provider)
+    home.my_account.refuses = {"connect": 400}
+    await ada.to_login(secret)
+    with pytest.raises(ConnectNotOffered):
+        await ada.signed_in()
+    assert reasons(ada) == ["connect_almanac_connect_not_offered"] * 2
     assert await home.rooms.links.principal(ADA) == ada.who
 
 

@@ -14,7 +14,7 @@ import pytest
 import structlog
 from aiohttp import web
 
-from oauth.accounts.errors import ConnectRefused
+from oauth.accounts.errors import ConnectNotOffered, ConnectRefused
 from oauth.accounts.my_account import MyAccount
 from oauth.errors import LoginRefused, ProviderUnavailable, TokenInvalid
 from oauth.provider import Client
@@ -207,6 +207,9 @@ async def test_a_refusal_is_logged_for_the_operator_without_what_we_sent(
     assert refused.value.error == f"http_{status}"
     assert logs[0]["title"] == "Bad Request"
     assert "canary" not in json.dumps(logs)
+    endpoint.will(problem, status)
+    with pytest.raises(ConnectNotOffered):
+        await account.connect("canary-token", **ASKED)
 
 
 @pytest.mark.parametrize(("status", "after"), [(429, 7.0), (500, None), (503, 7.0)])
@@ -252,6 +255,6 @@ async def test_t43_the_token_is_not_taken_elsewhere(account: MyAccount, endpoint
         return web.json_response({}, status=307, headers={"Location": f"{endpoint.issuer}elsewhere"})
 
     endpoint.answers.append(away)
-    with pytest.raises(ConnectRefused):
+    with pytest.raises(ConnectNotOffered):
         await account.connect("token-1", **ASKED)
     assert [form["path"] for form in endpoint.forms] == ["/me/v1/connected-accounts/connect"]

@@ -168,7 +168,7 @@ async def test_t12_somebody_else_at_the_provider_is_told_why(site: Site, ada: Er
     answer = await comes_back(site, browser, ada.home.my_account.sign_in(EVE_MAIL))
     text = await answer.text()
     assert answer.status == 403
-    assert "This link is another person’s" in text
+    assert "This link is another person&#39;s" in text
     assert "If somebody sent it to you" in text
     assert ada.home.my_account.connects == []
 
