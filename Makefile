@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 NODE   := $(patsubst %,tests/%/node_modules/.ready,foreign browser)
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test check bench format lock clean
 
 $(READY): pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Countersign needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …")'
@@ -29,6 +29,9 @@ check: $(READY)  ## format, lint, types, imports
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: $(READY)  ## what it costs, a line of JSON for each figure: docs/benchmarks.md
+	$(BIN)/python -m tests.bench $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format .
