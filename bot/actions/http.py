@@ -15,6 +15,7 @@ from yarl import URL
 from bot import __version__
 from bot.actions.model import ActionResult, Call, Caller
 from bot.actions.readable import readable
+from oauth import AccessToken
 
 USER_AGENT = f"countersign/{__version__}"
 _LARGEST = 1_048_576
@@ -64,7 +65,7 @@ class Http:
                 ) as answer:
                     onward = _onward(answer) if method in _SAFE else None
                     if onward is None:
-                        return _result(answer, *await _read(answer), one.token.value)
+                        return _result(answer, *await _read(answer), one.token)
                     address = onward
             return ActionResult(ok=False, text="The service redirects the call in circles. Nothing was found.")
         except _NEVER_SENT:
@@ -115,6 +116,11 @@ def _plain(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+# An account that is connected anew gets other tokens, but as long as the former one lives nobody asks for that.
+_DISCONNECTED = (
+    "The service does not accept the access to your account there any more. Try again in an hour: "
+    "then I can ask you to connect the account anew."
+)
 _REASONS = {
     401: "The service did not accept your token. Link again with /agent link.",
     403: "The service says that you may not do this.",
@@ -124,16 +130,18 @@ _REASONS = {
 }
 
 
-def _result(answer: aiohttp.ClientResponse, text: str, cut: bool, token: str) -> ActionResult:
+def _result(answer: aiohttp.ClientResponse, text: str, cut: bool, token: AccessToken) -> ActionResult:
     status = answer.status
     page = answer.content_type in {"text/html", "application/xhtml+xml"} or text.lstrip()[:1] == "<"
-    shown = "" if page else _pretty(text, cut, token)
+    shown = "" if page else _pretty(text, cut, token.value)
     if 200 <= status < 300:
         nothing = "with a web page, which is not shown here" if page else "with nothing to show"
         return ActionResult(ok=True, text=shown or f"Done (HTTP {status}), {nothing}.", status=status)
     if status in {502, 504} and answer.method not in _SAFE:  # a gateway says so, which does not know either
         return ActionResult(ok=False, text=_NO_ANSWER, status=status, unknown=True)
     sentence = _REASONS.get(status) or ("The service failed." if status >= 500 else "The service refused.")
+    if status == 401 and token.audience.startswith("connection:"):
+        sentence = _DISCONNECTED
     if 300 <= status < 400:
         sentence = "The service wanted to redirect the call, which is not followed with your token."
     return ActionResult(ok=False, text=f"{sentence} (HTTP {status})\n{shown}".strip(), status=status)

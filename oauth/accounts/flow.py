@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import structlog
@@ -18,7 +17,7 @@ from oauth import tickets
 from oauth.accounts.errors import AccountDiffers, ConnectNotOffered, ConnectRefused, ConnectUnsure
 from oauth.accounts.my_account import SCOPES, MyAccount, audience
 from oauth.accounts.ports import AccountStore, Tokens
-from oauth.accounts.tickets import OPEN_STAGES, AccountTicket, Stage
+from oauth.accounts.tickets import OPEN_STAGES, AccountTicket, Answer, Stage, Step
 from oauth.errors import (
     IdentityError,
     NotLinked,
@@ -39,27 +38,6 @@ from oauth.verify import Verifier
 log = structlog.get_logger(__name__)
 
 CONNECTED = "account.connected"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a browser brings back: `code` from the provider's login, `connect_code` from the third party."""
-
-    state: str = field(repr=False)
-    browser: str | None = field(default=None, repr=False)
-    code: str | None = field(default=None, repr=False)
-    connect_code: str | None = field(default=None, repr=False)
-    error: str | None = None
-    iss: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """How far a link has come, and for which live link of an identity: `onward`, or at its end."""
-
-    ticket: AccountTicket
-    principal: Principal
-    onward: str | None = field(default=None, repr=False)
 
 
 class Connecting:
@@ -102,8 +80,9 @@ class Connecting:
         """
         begun = await self.open(secret)
         state, nonce, verifier = tickets.new_secret(), tickets.new_secret(), tickets.new_secret()
+        hint, again = begun.principal.identity.email, begun.ticket.stage is not Stage.OPEN
         url = await self._provider.identify_url(
-            state=state, nonce=nonce, verifier=verifier, login_hint=begun.principal.identity.email
+            state=state, nonce=nonce, verifier=verifier, login_hint=hint, again=again
         )
         changes = {
             "stage": Stage.STARTED,

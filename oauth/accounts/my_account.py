@@ -51,16 +51,20 @@ class MyAccount(Provider):
         """The same application, with the redirect URI that the login and the third party both come back to."""
         return replace(client, redirect_uri=f"{public_url}{RETURN}", scopes=())
 
-    async def identify_url(self, *, state: str, nonce: str, verifier: str, login_hint: str | None) -> str:
+    async def identify_url(
+        self, *, state: str, nonce: str, verifier: str, login_hint: str | None, again: bool = False
+    ) -> str:
         """Where the browser goes to show whose it is: code flow with PKCE S256, and nothing asked for but that.
 
-        Raises ProviderUnavailable.
+        With `again` whoever is signed in there is asked to sign in anew, maybe as somebody else (`prompt=login`, OpenID
+        Connect Core section 3.1.2.1). Raises ProviderUnavailable.
         """
         extra = {
             "nonce": nonce,
             "scope": "openid",
             "organization": self._client.organization,
             "login_hint": login_hint,
+            "prompt": "login" if again else None,
         }
         found = await self.metadata()
         oauth = self._oauth()

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from oauth import tickets
-from oauth.accounts.flow import Answer, Connecting, Step
+from oauth.accounts.flow import Connecting
 from oauth.accounts.my_account import RETURN
+from oauth.accounts.tickets import Answer, Step
 from oauth.errors import IdentityError, StateUnknown
 from oauth.site import Site, csrf, form_of
 

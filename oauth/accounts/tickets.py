@@ -1,4 +1,4 @@
-"""Single-use tickets for connecting an account.
+"""Single-use tickets for connecting an account, and the steps that a browser takes with one.
 
 One record per person and connection, so that the newest ticket is the only one. As with login links, the ticket itself
 exists in the DM alone; the database holds its hash.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from oauth.models import LinkVersion, SlackProfile, SlackUser
+from oauth.models import LinkVersion, Principal, SlackProfile, SlackUser
 
 
 class Stage(StrEnum):
@@ -67,3 +67,24 @@ class AccountTicket:
     def live(self, now: datetime) -> bool:
         """Whether it can still lead to a connected account, as far as it says itself."""
         return now < self.expires_at and self.stage in OPEN_STAGES
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a browser brings back: `code` from the provider's login, `connect_code` from the third party."""
+
+    state: str = field(repr=False)
+    browser: str | None = field(default=None, repr=False)
+    code: str | None = field(default=None, repr=False)
+    connect_code: str | None = field(default=None, repr=False)
+    error: str | None = None
+    iss: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a link has come, and for which live link of an identity: `onward`, or at its end."""
+
+    ticket: AccountTicket
+    principal: Principal
+    onward: str | None = field(default=None, repr=False)

@@ -46,11 +46,10 @@ _TABLE = {
         "This link is another person's",
         "You are signed in with an account that the link is not for, so nothing was connected.",
         (
-            "If the link is yours: sign out of this account at your identity provider, then open the link once more.",
+            "If the link is yours: open it once more from your direct messages, and sign in with your own account.",
             "If somebody sent it to you: close the page, and never go on with a link of theirs.",
         ),
         403,
-        "same",
     ),
     "wrong_organization": Words(
         "This account is not a member",

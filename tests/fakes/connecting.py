@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import ClientResponse
 
 from oauth import Principal
-from oauth.accounts.flow import Answer, Step
+from oauth.accounts.tickets import Answer, Step
 from oauth.linking import Started
 from tests.fakes.browser import Browser, Page, Site
 from tests.fakes.house import ADA_MAIL, PEOPLE, House

@@ -59,12 +59,15 @@ class FakeMyAccount:
         """Whether callbacks of the login carry `iss`."""
         return self.announces_iss
 
-    async def identify_url(self, *, state: str, nonce: str, verifier: str, login_hint: str | None) -> str:
+    async def identify_url(
+        self, *, state: str, nonce: str, verifier: str, login_hint: str | None, again: bool = False
+    ) -> str:
         """The address of the login; what a browser would carry there is kept for `sign_in`."""
         if "authorize" in self.away:
             raise ProviderUnavailable
         self.authorized.append(
             {"state": state, "nonce": nonce, "challenge": _challenge(verifier), "login_hint": login_hint}
+            | ({"prompt": "login"} if again else {})
         )
         return f"{ISSUER}authorize?scope=openid&state={state}"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -250,6 +250,20 @@ async def test_a_refusal_is_a_sentence_and_what_the_service_says(http: Http, api
     assert (result.ok, result.unknown, result.status) == (False, False, status)
     assert words in result.text
     assert "error: too much" in result.text
+
+
+async def test_a_third_party_that_takes_the_token_no_more_is_said(http: Http, api: Api) -> None:
+    """To link again would change nothing: it is the account there that is to be connected anew."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=401)
+
+    api.answer = answer
+    one = call()
+    of_account = replace(one, token=replace(one.token, audience="connection:almanac"))
+    result = await http.caller("GET", f"{api.url}/x")(of_account)
+    assert "connect the account anew" in result.text
+    assert "/agent link" not in result.text
 
 
 @pytest.mark.parametrize("status", [502, 504])

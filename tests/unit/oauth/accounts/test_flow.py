@@ -88,6 +88,18 @@ async def test_t12_a_forwarded_link_connects_nothing(ada: Errand, email: str) ->
     assert reasons(ada) == ["connect_almanac_account_differs"]
 
 
+async def test_the_second_time_the_login_asks_who_it_is(ada: Errand) -> None:
+    """Whoever is signed in at the provider as somebody else can sign in as themselves then (guard: `again`)."""
+    secret = await ada.link()
+    await ada.to_login(secret)
+    assert "prompt" not in ada.home.my_account.authorized[-1]
+    with pytest.raises(AccountDiffers):
+        await ada.signed_in(EVE_MAIL)
+    await ada.to_login(secret)
+    assert ada.home.my_account.authorized[-1]["prompt"] == "login"
+    assert (await ada.signed_in()).onward is not None
+
+
 async def test_t12_the_third_partys_address_is_no_use_to_others(ada: Errand) -> None:
     """Ada shows who she is, and sends the address at the third party to somebody else: their yes comes back to us in a
     browser that did not begin, and their account is nobody's (guard: `compare_digest` in `returned`)."""

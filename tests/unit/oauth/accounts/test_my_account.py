@@ -87,6 +87,8 @@ async def test_t24_the_login_asks_who_it_is_and_for_nothing_else(account: MyAcco
         "code_challenge_method": ["S256"],
         "login_hint": ["ada@corp.example"],
     }
+    url = await account.identify_url(state="s", nonce="n", verifier=VERIFIER, login_hint=None, again=True)
+    assert parse_qs(urlsplit(url).query)["prompt"] == ["login"]
 
 
 async def test_the_login_is_at_the_organization(endpoint: Endpoint, clock: HandClock) -> None:
