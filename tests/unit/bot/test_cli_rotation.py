@@ -10,7 +10,7 @@ import pty
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,19 @@ from bot.audit.store import MongoAuditStore
 from bot.cli.rotation import told
 from bot.database import Database, EmbeddedServer, connect
 from handlers.installs.store import MongoInstallationStore
-from oauth import Identity, MongoLinkStore, Principal, Resealed, SlackUser, Subject, Vault
+from oauth import (
+    Identity,
+    MongoAccountStore,
+    MongoLinkStore,
+    Principal,
+    Resealed,
+    SlackProfile,
+    SlackUser,
+    Subject,
+    Vault,
+)
+from oauth.accounts.tickets import AccountTicket
+from oauth.accounts.tickets import Stage as AccountStage
 from oauth.models import Link, LinkVersion
 from tests.unit.handlers.installs.granted import granted
 
@@ -73,6 +85,15 @@ class House:
             origin=Origin("C1"), created_at=NOON, expires_at=NOON + timedelta(minutes=15),
         )  # fmt: skip
         await MongoApprovalStore(self.database, vault).add(approval)
+
+    async def connect(self, vault: Vault) -> None:
+        """Ada is at a third party, about to connect an account; the sealing is the vault's."""
+        ticket = AccountTicket(
+            SlackUser("T1", "UADA"), SlackProfile("Corp", "Ada"), "almanac", frozenset(), LinkVersion("v1"), "hash",
+            AccountStage.CONNECTING, NOON, NOON + timedelta(minutes=10),
+        )  # fmt: skip
+        sealed = vault.seal(b"session", record=ticket.record, name="session")
+        await MongoAccountStore(self.database).claim(replace(ticket, sealed_session=sealed), NOON)
 
     async def owe(self, count: int) -> None:
         """That many more revocations are waiting, sealed under the old key."""
@@ -157,18 +178,19 @@ async def house(mongo_uri: str, mongo_database: Database, tmp_path: Path) -> Hou
 
 
 async def test_t35_everything_comes_under_the_first_key(house: House) -> None:
-    """Links, requests and installations; then the old key may go, and the trail says what was done.
+    """Links, requests, installations and accounts; then the old key may go, and the trail says what was done.
 
     (guard: each store in `sealed_stores` of `bot.app`)
     """
-    assert await house.old() == 5
+    await house.connect(OLD)
+    assert await house.old() == 6
     code, said, err = await house.run()
     assert (code, err) == (0, "")
     done, left, advice = said.splitlines()
-    assert done == "5 secrets sealed anew under the first key of TOKEN_KEYS."
+    assert done == "6 secrets sealed anew under the first key of TOKEN_KEYS."
     assert left == "Nothing is left under another key."
     assert advice.startswith("The old key may be removed now, if every bot had these TOKEN_KEYS before")
-    assert (await house.old(), len(await house.sealed())) == (0, 5)
+    assert (await house.old(), len(await house.sealed())) == (0, 6)
     assert await house.recorded() == [("-", "keys.rotated", "ok", "begun"), ("-", "keys.rotated", "ok", "done")]
     found = await MongoInstallationStore(house.database, NEW).async_find_bot(enterprise_id=None, team_id="T1")
     assert found is not None
