@@ -55,6 +55,7 @@ class Provider:
         self._counts = dict.fromkeys(("refresh_calls", "refused", "revoked_for_reuse", "most_in_flight"), 0)
         self._in_flight, self._busy = 0, 0.0
         self._first, self._last = math.inf, 0.0
+        self._ended = 0.0
 
     def grants(self, subs: list[str]) -> list[str]:
         """A refresh token of a new grant for each."""
@@ -64,10 +65,10 @@ class Provider:
         return [self._refresh_token(name) for name in names]
 
     def counts(self) -> dict[str, float]:
-        """Since it began; `live` are the grants that can be refreshed yet."""
+        """Since it began; `live` are the grants that it honours yet, `ended` is when the last of the others died."""
         mean = self._busy / (self._last - self._first) if self._busy else 0.0
         live = sum(family.live for family in self._families.values())
-        return self._counts | {"mean_in_flight": mean, "live": live}
+        return self._counts | {"mean_in_flight": mean, "live": live, "ended": self._ended}
 
     def add_to(self, app: web.Application) -> None:
         """Mount the routes."""
@@ -112,7 +113,7 @@ class Provider:
             return web.json_response({"error": "invalid_client"}, status=401)
         family = self._families.get(form.get("token", "").partition(".")[0])
         if family is not None:
-            family.live = False
+            self._end(family)
         return web.Response()
 
     def _refreshed(self, form: Mapping[str, str]) -> tuple[dict[str, Any], int]:
@@ -124,7 +125,7 @@ class Provider:
         name = token.partition(".")[0]
         family = self._families.get(name)
         if family is not None and family.live and not hmac.compare_digest(token, self._refresh_token(name)):
-            family.live = False  # Two have it, so one has stolen it (RFC 9700 section 4.14.2).
+            self._end(family)  # Two have it, so one has stolen it (RFC 9700 section 4.14.2).
             self._counts["revoked_for_reuse"] += 1
         if family is None or not family.live:
             self._counts["refused"] += 1
@@ -133,6 +134,10 @@ class Provider:
         scope, lifetime = form.get("scope", "orders:read"), {"expires_in": LIFETIME, "token_type": "Bearer"}
         access = self._access_token(family.sub, form.get("audience", ""), scope)
         return {"access_token": access, "refresh_token": self._refresh_token(name), "scope": scope} | lifetime, 200
+
+    def _end(self, family: Family) -> None:
+        if family.live:
+            family.live, self._ended = False, time.monotonic()
 
     def _knows(self, form: Mapping[str, str]) -> bool:
         return all(hmac.compare_digest(form.get(name, ""), value) for name, value in self._client.items())

@@ -1,8 +1,13 @@
-"""A link that ends while a hundred callers are refreshing it."""
+"""A link that ends while a hundred callers are refreshing it.
+
+A call that is under way may have seen the link a moment before its end and be answered a moment after it: that the
+provider honours nothing of that grant any more is what keeps it from being of use.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections import Counter
@@ -42,27 +47,29 @@ async def unlink_race(sizes: Sizes, directory: Path) -> AsyncIterator[Figure]:
             parts = await asyncio.gather(*(one("race", **order) for one, order in zip(crew_, orders, strict=True)))
             late = {"number": number, "begins": [0.0] * (LATE_CALLERS // len(crew)), "unlink": None}
             parts += await asyncio.gather(*(one("race", **late) for one in crew))
-            done.append(_Race(parts))
+            counts = await here.provider("counts")
+            done.append(_Race(parts, math.inf if counts["live"] else counts["ended"]))
             left += await here.database["links"].count_documents({"_id": people.slack(number).key})
-            alive += (await here.provider("counts"))["live"]
+            alive += counts["live"]
         waiting = await here.database["revocations"].count_documents({})
         say(f"unlink_race: {sizes.unlinks} links ended")
     outcomes = sum((one.outcomes for one in done), Counter[str]())
     yield Figure(
         "unlink_race",
-        Bound(sum(len(one.late) for one in done), exactly=0),
-        "tokens returned after unlink has returned",
+        Bound(sum(one.begun_too_late for one in done), exactly=0),
+        "tokens for calls that begin after unlink has returned",
         f"{CALLERS} callers at {REPLICAS} replicas, {sizes.unlinks} times, and {LATE_CALLERS} more afterwards",
         also={
+            "late_tokens_of_a_live_grant": Bound(sum(one.honoured for one in done), exactly=0),
             "links_left": Bound(left, exactly=0),
             "grants_alive": Bound(alive, exactly=0),
             "links_unlinked": Bound(sum(one.ended for one in done), exactly=sizes.unlinks),
         },
         detail={
             "provider_delay_ms": _DELAY * 1000,
-            "latest_ms": max((late for one in done for late in one.late), default=0.0) * 1000,
-            "begun_after_and_given": sum(one.begun_too_late for one in done),
             "under_way_at_unlink": sum(one.under_way for one in done),
+            "of_those_given_late": sum(len(one.late) for one in done),
+            "latest_ms": max((late for one in done for late in one.late), default=0.0) * 1000,
             "outcomes": dict(outcomes),
             "notes_left_to_the_sweep": waiting,
             "unlink": milliseconds([one.took for one in done]),
@@ -71,9 +78,9 @@ async def unlink_race(sizes: Sizes, directory: Path) -> AsyncIterator[Figure]:
 
 
 class _Race:
-    """What all replicas saw of one; the processes of one machine share this clock."""
+    """What all replicas saw of one, whose grant died at `dead`; the processes of one machine share this clock."""
 
-    def __init__(self, parts: list[dict[str, Any]]) -> None:
+    def __init__(self, parts: list[dict[str, Any]], dead: float) -> None:
         (unlink,) = (part["unlink"] for part in parts if part["unlink"])
         self.ended, began, returned = unlink["ended"], unlink["began"], unlink["returned"]
         self.took = returned - began
@@ -81,6 +88,7 @@ class _Race:
         given = [call for call in calls if call["outcome"] == "token"]
         self.outcomes = Counter(call["outcome"] for call in calls)
         self.late = [call["returned"] - returned for call in given if call["returned"] > returned]
+        self.honoured = sum(returned < call["returned"] < dead for call in given)
         self.begun_too_late = sum(call["began"] > returned for call in given)
         self.under_way = sum(call["began"] < began < call["returned"] for call in calls)
 
