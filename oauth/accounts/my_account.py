@@ -49,7 +49,7 @@ class MyAccount(Provider):
     @staticmethod
     def client_of(client: Client, public_url: str) -> Client:
         """The same application, with the redirect URI that the login and the third party both come back to."""
-        return replace(client, redirect_uri=f"{public_url}{RETURN}", scopes=())
+        return replace(client, redirect_uri=f"{public_url}{RETURN}")
 
     async def identify_url(
         self, *, state: str, nonce: str, verifier: str, login_hint: str | None, again: bool = False

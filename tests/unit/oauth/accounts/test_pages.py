@@ -202,6 +202,17 @@ async def test_t22_a_doubled_or_missing_parameter_is_refused(site: Site, ada: Er
     assert ada.entries() == [("link.refused", "denied", "connect_state_unknown")]
 
 
+async def test_t22_a_doubled_code_is_nobodys(site: Site, ada: Errand) -> None:
+    """Right state and cookie, two codes: none of them is tried, and the browser can come back rightly (guard:
+    `doubled`)."""
+    browser = site.browser()
+    await presses(browser, await ada.link())
+    brought = ada.home.my_account.sign_in(ADA_MAIL)
+    query = f"state={brought['state']}&code={brought['code']}&code=another"
+    assert (await browser.send("GET", f"/oauth/connect?{query}")).status == 400
+    assert (await comes_back(site, browser, brought)).status == 303
+
+
 async def test_t55_every_page_is_guarded(site: Site, ada: Errand) -> None:
     """Policy, no sniffing, no referrer, no store; cookies of the host alone; the link leaves the address bar."""
     browser, secret = site.browser(), await ada.link()
