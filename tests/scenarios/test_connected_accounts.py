@@ -101,6 +101,7 @@ async def test_whoever_is_not_even_linked_is_led_through_both(calendar: Calendar
     link = address(await town.sees_control(BOB, "account.connect", after=login["ts"]))
     await calendar.connects(link, "bob")
     await town.sees(BOB, "`list_events` is done")
+    assert "I sent you a link" not in words(town.seen(BOB))  # the link itself says that, right there
     assert [(c.account, c.status) for c in calendar.almanac.journal] == [("bob", 200)]
 
 
