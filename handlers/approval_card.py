@@ -52,6 +52,7 @@ _REASONS = {
     "account_not_connected": "the account that it needs is not connected any more; ask again, and you can connect it",
     "scope_refused": "the login does not allow this; if it should, `/agent link` and allow it there",
     "provider_unavailable": "the identity provider did not answer",
+    "provider_refused": "the identity provider refuses the bot itself; whoever runs it has to mend that",
     "token_invalid": "the identity provider gave a token that cannot be trusted",
     "audit_unavailable": "the audit trail could not be written",
     "internal": "something in the bot failed",

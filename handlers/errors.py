@@ -41,6 +41,8 @@ _SENTENCES = {
     "token_invalid": "The identity provider gave a token that cannot be trusted, so nothing was done. Tell who runs "
     "the bot.",
     "provider_unavailable": "The identity provider does not answer, so nothing was done. Please try again in a minute.",
+    "provider_refused": "The identity provider does not take me for who I am, or does not let me do this, so nothing "
+    "was done. Tell who runs the bot: its settings are to be mended.",
     "seal_broken": "Your stored login cannot be opened, so nothing was done. Link again with `/agent link`.",
     "account_not_connected": "An account that this needs is not connected, so nothing was done. Ask for it once more, "
     "and I send you the way to connect it.",

@@ -7,7 +7,7 @@ IdentityError
 │              LoginRefused
 │   └── EmbeddedRefused: AddressMalformed, OtpMalformed, OtpWrong, OtpSpent, OtpReplaced, OtpSendsSpent
 ├── TokenError: NotLinked, GrantDead (GrantRefused), ScopeRefused, AccountNotConnected, TokenInvalid
-├── ProviderUnavailable
+├── ProviderUnavailable: ProviderRefused
 ├── StoreUnavailable
 └── SealBroken
 
@@ -267,6 +267,14 @@ class ProviderUnavailable(IdentityError):
     def __init__(self, retry_after: float | None = None) -> None:
         self.retry_after = retry_after
         super().__init__()
+
+
+class ProviderRefused(ProviderUnavailable):
+    """The provider refuses our application: its credentials, or a grant that it is not set up for. It takes an operator
+    to mend that, and no second attempt.
+    """
+
+    code = "provider_refused"
 
 
 class StoreUnavailable(IdentityError):

@@ -18,6 +18,7 @@ from oauth.errors import (
     GrantDead,
     GrantRefused,
     LoginRefused,
+    ProviderRefused,
     ProviderUnavailable,
     ScopeRefused,
 )
@@ -27,6 +28,7 @@ from oauth.relying_party import TIMEOUT, RelyingParty
 log = structlog.get_logger(__name__)
 
 IDENTITY_SCOPES = ("openid", "profile", "email", "offline_access")
+_PASSING = ("server_error", "temporarily_unavailable")
 _TOKEN_VAULT = "urn:auth0:params:oauth:grant-type:token-exchange:federated-connection-access-token"  # noqa: S105 - a name
 _REFRESH_TOKEN = "urn:ietf:params:oauth:token-type:refresh_token"  # noqa: S105 - a name, RFC 8693 section 3
 _CONNECTED_TOKEN = "http://auth0.com/oauth/token-type/federated-connection-access-token"  # noqa: S105 - a name
@@ -151,8 +153,7 @@ class Provider(RelyingParty):
             given = await self._granted(body, answered_of_connection)
         except OAuthError as error:
             if error.error in {"invalid_client", "unauthorized_client"}:
-                log.error("token_vault_refused", error=LoginRefused(str(error.error)).error)
-                raise ProviderUnavailable from None
+                raise _refused("token_vault", error) from None
             raise AccountNotConnected(connection, scopes) from None
         # Nothing beside it is ours: a refresh token in this answer would be the third party's.
         return replace(token_set(given, scopes), refresh_token=None, id_token=None)
@@ -184,6 +185,14 @@ class Provider(RelyingParty):
             if error.error == "invalid_scope" and refused is GrantDead:
                 raise ScopeRefused(asked) from None
             if refused is GrantDead:
-                raise ProviderUnavailable from None
+                raise _refused("refresh", error) from None
             raise LoginRefused(str(error.error)) from None
         return token_set(given, asked)
+
+
+def _refused(what: str, error: OAuthError) -> ProviderUnavailable:
+    """What no person can mend. Two errors of RFC 6749 section 4.1.2.1 say that it will pass."""
+    if error.error in _PASSING:
+        return ProviderUnavailable()
+    log.error("provider_refused", asked_for=what, error=LoginRefused(str(error.error)).error)
+    return ProviderRefused()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from oauth.errors import ProviderUnavailable
+from oauth.errors import ProviderRefused, ProviderUnavailable
 from oauth.models import Pause
 
 _T = TypeVar("_T")
@@ -29,7 +29,7 @@ class Retries:
         self._seconds = seconds
 
     async def __call__(self, attempt: Callable[[], Awaitable[_T]], may_go_on: Callable[[], bool]) -> _T:
-        """What an attempt gives. Raises the last ProviderUnavailable.
+        """What an attempt gives. Raises the last ProviderUnavailable, and ProviderRefused at once.
 
         `Retry-After` is kept to; where it is longer than a person would wait, it is for the caller to come back.
         """
@@ -37,6 +37,8 @@ class Retries:
         for pause in _PAUSES:
             try:
                 return await attempt()
+            except ProviderRefused:
+                raise
             except ProviderUnavailable as away:
                 wanted = away.retry_after or 0.0
                 wait = max(wanted, pause) * random.uniform(1.0, 1.5)  # noqa: S311 - jitter, not a secret

@@ -24,6 +24,7 @@ _PATIENCE = 10.0  # seconds for Slack; the end of the links waits for nothing
 _SENTENCES = {
     "store_unavailable": "The database does not answer, so nothing is certain. Try again.",
     "provider_unavailable": "The provider does not answer. Try again.",
+    "provider_refused": "The provider refuses the application. Look at AUTH0_CLIENT_ID and its secret or key.",
 }
 
 

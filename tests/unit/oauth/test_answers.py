@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from oauth.errors import GrantDead, GrantRefused, LoginRefused, ProviderUnavailable, ScopeRefused
+from oauth.errors import GrantDead, GrantRefused, LoginRefused, ProviderRefused, ProviderUnavailable, ScopeRefused
 from oauth.provider import Provider
 from tests.fakes.endpoint import GOOD, READ, Endpoint
 
@@ -90,3 +90,21 @@ async def test_a_lifetime_that_is_no_number_breaks_nothing(provider: Provider, e
     for literal, seconds in (("NaN", 0.0), ("Infinity", 86_400.0)):
         endpoint.will(json.dumps(GOOD).replace("300", literal))
         assert (await provider.refresh("r", scopes=READ, audience="a")).expires_in == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "refused"),
+    [
+        ({"error": "invalid_client"}, 401, True), ({"error": "access_denied"}, 401, True),
+        ({"error": "unauthorized_client"}, 403, True), ({"error": "invalid_request"}, 400, True),
+        ({"error": "server_error"}, 400, False), ({"error": "temporarily_unavailable"}, 400, False), ({}, 503, False),
+    ],
+)  # fmt: skip
+async def test_t71_what_an_operator_has_to_mend_is_told_from_an_outage(
+    provider: Provider, endpoint: Endpoint, body: object, status: int, refused: bool
+) -> None:
+    """Wrong credentials do not get better by waiting, and a server in trouble is no verdict on them."""
+    endpoint.will(body, status)
+    with pytest.raises(ProviderUnavailable) as problem:
+        await provider.refresh("refresh-1", scopes=READ, audience="a")
+    assert isinstance(problem.value, ProviderRefused) is refused

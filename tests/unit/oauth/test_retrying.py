@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from oauth.errors import GrantDead, ProviderUnavailable
+from oauth.errors import GrantDead, ProviderRefused, ProviderUnavailable
 from oauth.retrying import Retries
 
 
@@ -85,9 +85,10 @@ async def test_nothing_is_sent_once_the_lease_may_be_over() -> None:
     assert attempts.made == 2
 
 
-async def test_a_refusal_is_not_repeated() -> None:
-    """Only an outage is; a dead grant stays dead."""
-    attempts = Attempts(GrantDead())
-    with pytest.raises(GrantDead):
+@pytest.mark.parametrize("refusal", [GrantDead, ProviderRefused])
+async def test_a_refusal_is_not_repeated(refusal: type[Exception]) -> None:
+    """Only an outage is: a dead grant stays dead, and wrong credentials stay wrong."""
+    attempts = Attempts(refusal())
+    with pytest.raises(refusal):
         await Retries(attempts.pause)(attempts, always)
     assert attempts.made == 1
