@@ -17,7 +17,7 @@ from tests.faults.scene import AUDIENCE, DEAD, READ, Linked, Scene
 from tests.faults.standing import Standing
 
 SETTLED = 0.5  # seconds until what a process had sent before its death has arrived
-PATIENCE = 20.0  # seconds, far less than the overlap: the lease of the dead one, a round of the sweep, the refresh
+PATIENCE = 20.0  # seconds, far less than the overlap: the lease of the dead one, a replica's round, the refresh
 _LOOK = 0.5
 
 
@@ -83,7 +83,7 @@ class Aftermath:
     scene: Scene
 
     async def follow(self, kill: Kill, *, impatient: bool) -> Outcome:
-        """Look what is left; have it asked for at once, or leave it to the sweeps; then ask, and look again."""
+        """Look what is left; have it asked for at once, or leave it to the others' rounds; then ask, and look again."""
         await asyncio.sleep(SETTLED)
         outcome = Outcome(kill, await self._phase(kill))
         if not impatient and (outcome.phase in INTERRUPTED or kill.linked.left):
@@ -124,7 +124,7 @@ class Aftermath:
                 outcome.settled = outcome.since
                 return
             await asyncio.sleep(_LOOK)
-        outcome.flaw("was left alone by the sweeps")
+        outcome.flaw("was left alone by the replicas that live")
 
     async def _document(self, linked: Linked) -> dict[str, Any] | None:
         return await self.scene.survivors[0].database["links"].find_one({"_id": linked.key})
@@ -166,7 +166,7 @@ class Aftermath:
             outcome.flaw(f"ended, and its person was told {outcome.told} times")
 
     def _fits(self, outcome: Outcome, token: str, scopes: frozenset[str]) -> None:
-        """Whether a token is of this grant, and for no more than what was asked; a sweep asks for no scope."""
+        """Whether a token is of this grant, and for no more than what was asked; a round asks for no scope."""
         claims = self.scene.tenant.state.signer.verified(token) or {}
         families = {one.family for one in self.scene.tenant.issued if one.jti == claims.get("jti")}
         named = frozenset(str(claims.get("scope")).split()) - {"openid"}

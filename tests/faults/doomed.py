@@ -40,7 +40,7 @@ class Order:
 
     At the suspension numbered `suspension`, or `seconds` after its beginning; with neither it is left alone. `warm`
     is a process that knows the provider's addresses and is connected to it. `takeover` is one that goes on at once
-    where another has died, as a sweep does, and that prolongs its lease all the time.
+    where another has died, as a replica's round does, and that prolongs its lease all the time.
     """
 
     team: str

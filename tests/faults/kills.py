@@ -34,7 +34,7 @@ _SIDES = ("leaving", "returning")
 _THROUGH = 2
 _MEASURED = 9
 _ENOUGH = 200  # kills, which hit every phase
-_IMPATIENT = 5  # for one link in so many somebody asks at once; all others are left to the sweeps
+_IMPATIENT = 5  # for one link in so many somebody asks at once; all others are left to the replicas' rounds
 
 
 class Run:

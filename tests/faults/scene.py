@@ -25,7 +25,7 @@ AUDIENCE = "https://shop.example.com"
 READ = frozenset({"orders:read"})
 SCOPES = ("orders:read", "orders:refund")
 PEOPLE = tuple(Person(name, name.title(), f"{name}@corp.example") for name in ("ada", "bob", "carol", "dan", "eve"))
-SURVIVORS, SWEEP = 2, 2.0
+SURVIVORS, ROUND = 2, 2.0  # seconds, as the bot's
 DEAD = "dead"
 
 
@@ -130,7 +130,7 @@ async def scene(mongo_uri: str, directory: Path, overlap: int) -> AsyncIterator[
         await survivors[0].rooms.start()
         await MongoAuditStore(survivors[0].database).ensure_indexes()
         for survivor in survivors:
-            survivor.tasks.every(SWEEP, survivor.rooms.sweep, "sweep")
+            survivor.tasks.every(ROUND, survivor.rooms.recover, "left leases")
         yield Scene(given, tenant, tuple(survivors), Vault(given.token_keys), overlap, nursery)
 
 

@@ -44,7 +44,7 @@ async def killed(mongo: str, directory: Path, overlap: int, capsys: pytest.Captu
 async def test_t74_killed_at_each_await_no_link_is_lost_within_the_overlap(
     mongo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Twice in a row even, and unasked for a few seconds (guards: `recover` in a sweep, `left` of a lease, its end)."""
+    """Nor where the next one dies as well, nor where nobody asks (guards: `recover` in a round, `left` of a lease)."""
     first, second = await killed(mongo, tmp_path, OVERLAP, capsys)
     assert first.flaws + second.flaws == []
     assert set(first.phases) == OF_A_REFRESH
