@@ -109,12 +109,13 @@ async def test_t37_a_kill_in_mid_refresh_is_survived_within_the_overlap(
 ) -> None:
     """The former token is used once more, the link lives, and the approved refund is carried out once.
 
+    Either the round uses it, and the refund refreshes for itself after that, or the refund is first.
     Guard: the former token stays in the link until the next one is saved.
     """
     async with surroundings(tmp_path) as around, town_of(around, database_settings, tmp_path) as (town, process):
         card = await killed_in_mid_refresh(town, process)
         await town.sees(ADA, "(?i)is done", after=card, within=45)
-        assert town.tenant.refresh_calls == 2
+        assert town.tenant.refresh_calls in {2, 3}
         assert [c.status for c in town.calls("auth0|ada")] == [200]
         assert "ada@example.com" in await town.types(ADA, "status")
 
