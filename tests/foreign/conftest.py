@@ -7,7 +7,7 @@ import pytest
 from tests.foreign import rig
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def _servers_can_run() -> None:
     """Skip where there is no Node.js or nothing is installed for it."""
     reason = rig.missing()

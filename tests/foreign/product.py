@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import secrets
 import shlex
@@ -13,44 +14,18 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 from bson import decode
 from bson.raw_bson import RawBSONDocument
 from motor.motor_asyncio import AsyncIOMotorClient
 
-from tests.foreign import people, rig
+from tests.foreign import actions, people, rig
 from tests.foreign.browser import Browser, Page
+from tests.foreign.token_endpoint import TokenEndpoint
 
 _ROOT = Path(__file__).parents[2]
-_SHOW = """
-[[action]]
-name = "show_order"
-description = "Show one order"
-method = "GET"
-url = "{shop}/orders/{{order_id}}"
-scopes = ["orders:read"]
-[action.parameters.order_id]
-type = "string"
-
-"""
-
-
-_REFUND = """
-[[action]]
-name = "{name}"
-description = "Refund one order"
-method = "POST"
-url = "{shop}/orders/{{order_id}}/refund"
-scopes = ["orders:refund"]
-idempotent = {idempotent}
-[action.parameters.order_id]
-type = "string"
-[action.parameters.amount]
-type = "integer"
-minimum = 1
-"""
 
 
 class Product:
@@ -120,15 +95,26 @@ class World:
     shop: rig.Shop
     environment: Mapping[str, str] = field(repr=False)
     slack_openid: rig.Provider | None = None
+    parcels: rig.Shop | None = None
 
     @property
     def product(self) -> Product:
         """The first replica, often the only one."""
         return self.replicas[0]
 
+    @property
+    def token_endpoint(self) -> TokenEndpoint:
+        """The provider's, from behind."""
+        return TokenEndpoint(self.provider.issuer)
+
+    def spread(self, name: str, count: int) -> list[people.Person]:
+        """Somebody so many times, reaching one replica after the other, each with answers of their own."""
+        urls = [self.replicas[at % len(self.replicas)].url for at in range(count)]
+        return [self.workspace.reached_at(url).person(name) for url in urls]
+
     def everywhere(self, name: str) -> list[people.Person]:
         """Somebody as many times as there are replicas; each one's words reach another replica."""
-        return [self.workspace.reached_at(each.url).person(name) for each in self.replicas]
+        return self.spread(name, len(self.replicas))
 
     async def login_link(self, person: people.Person) -> str:
         """What `/agent link` sends into their direct messages."""
@@ -177,28 +163,28 @@ async def world(
     replicas: int = 1,
     organization: str | None = None,
     slack: Literal["token", "proof", "install"] = "token",
+    parcels: bool = False,
+    client_key: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[World]:
     """Everything, running, with so many processes of the product on one database.
 
     With `organization` only its members may link, and the provider says that all are. The bot has a token of the
     workspace; with "proof" people also show who they are by Sign in with Slack; with "install" it has no token yet.
+    With `parcels` there is a second API beside the shop. With `client_key`, a private JWK, there is no client secret.
     """
+    apis = {rig.PARCELS: rig.PARCEL_SCOPES} if parcels else {}
     public_url = f"http://127.0.0.1:{_free_port()}"
     redirect_uri = f"{public_url}/oauth/callback"
     async with (
         people.workspace(f"{public_url}/slack/oauth_redirect") as workspace,
-        rig.provider(redirect_uri, organization=organization) as provider,
+        rig.provider(redirect_uri, organization=organization, apis=apis, client_key=_public(client_key)) as provider,
         rig.shop(provider.issuer) as shop,
         AsyncExitStack() as more,
     ):
         workspace.bot_url = public_url
-        actions = directory / "actions.toml"
-        actions.write_text(
-            _SHOW.format(shop=shop.url)
-            + _REFUND.format(shop=shop.url, name="refund_order", idempotent="false")
-            + _REFUND.format(shop=shop.url, name="refund_surely", idempotent="true"),
-            encoding="utf-8",
-        )
+        second = await more.enter_async_context(rig.shop(provider.issuer, audience=rig.PARCELS)) if parcels else None
+        file = directory / "actions.toml"
+        file.write_text(actions.file(shop, second), encoding="utf-8")
         environment = {
             "PUBLIC_URL": public_url,
             "PORT": public_url.rpartition(":")[2],
@@ -206,14 +192,17 @@ async def world(
             "SLACK_SIGNING_SECRET": people.SIGNING_SECRET,
             "AUTH0_ISSUER": provider.issuer,
             "AUTH0_CLIENT_ID": rig.CLIENT_ID,
-            "AUTH0_CLIENT_SECRET": rig.CLIENT_SECRET,
             "AUTH0_AUDIENCE": rig.AUDIENCE,
             "AUTH0_SCOPES": " ".join(rig.SCOPES),
             "MONGODB_URI": mongo_uri,
             "MONGODB_DATABASE": f"test_{secrets.token_hex(6)}",
             "DATA_DIR": str(directory / "data"),
-            "ACTIONS_FILE": str(actions),
+            "ACTIONS_FILE": str(file),
         }
+        if client_key is None:
+            environment["AUTH0_CLIENT_SECRET"] = rig.CLIENT_SECRET
+        else:
+            environment["AUTH0_CLIENT_KEY"] = json.dumps(client_key)
         if organization is not None:
             environment["AUTH0_ORGANIZATION"] = organization
         openid = None
@@ -236,7 +225,12 @@ async def world(
             async with asyncio.TaskGroup() as starts:
                 for product in products:
                     starts.create_task(product.start())
-            yield World(products, workspace, provider, shop, environment, openid)
+            yield World(products, workspace, provider, shop, environment, openid, second)
+
+
+def _public(key: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The part of a client's RSA or EC key that the provider is given (RFC 7518 section 6)."""
+    return key and {name: value for name, value in key.items() if name not in {"d", "p", "q", "dp", "dq", "qi"}}
 
 
 def _slack_openid(workspace: people.Workspace, redirect_uri: str) -> AbstractAsyncContextManager[rig.Provider]:

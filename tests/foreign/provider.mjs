@@ -1,16 +1,21 @@
 // A certified OpenID provider (npm `oidc-provider`) at a free port, with people in it and forms that a plain HTTP client
 // can fill in. The first argument is JSON: `client_id`, `client_secret`, `redirect_uri`, `backchannel_logout_uri`,
 // `audience`, `scopes`, `lifetime`, `claims` (more of them, by the person's name), `organization` (`org_id` in ID and
-// access tokens, until told otherwise). Its issuer is its address without a trailing slash. Ends with its standard input.
+// access tokens, until told otherwise), `client_key` (a public JWK in the place of the secret), `apis` (what a refresh
+// token is good for beside the first audience: others, with their scopes). Its issuer is its address without a trailing
+// slash. Ends with its standard input.
 import { createServer } from 'node:http'
 import { randomBytes } from 'node:crypto'
 import { exportJWK, generateKeyPair } from 'jose'
 import Provider, { errors } from 'oidc-provider'
+import { asked, change, forgiving, issued, mood, read, watched } from './token_endpoint.mjs'
 
-const wanted = { lifetime: 300, claims: {}, ...JSON.parse(process.argv[2]) }
+const wanted = { claims: {}, apis: {}, ...JSON.parse(process.argv[2]) }
+mood.lifetime = wanted.lifetime ?? mood.lifetime
+const resources = { ...(wanted.audience && { [wanted.audience]: wanted.scopes }), ...wanted.apis }
 let { organization } = wanted
 const membership = () => (organization ? { org_id: organization } : {})
-const people = Object.fromEntries(['ada', 'bob', 'carol', 'mallory'].map((name) => [name, {
+const people = Object.fromEntries(['ada', 'bob', 'carol', 'dan', 'eve', 'mallory'].map((name) => [name, {
   sub: `person-${name}`,
   name: name[0].toUpperCase() + name.slice(1),
   email: `${name}@example.com`,
@@ -32,14 +37,29 @@ async function unguarded(url, { dispatcher, ...options }) {
   return answer
 }
 
+const credentials = wanted.client_key
+  ? { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: [wanted.client_key] } }
+  : { token_endpoint_auth_method: 'client_secret_post', client_secret: wanted.client_secret }
+
+// At Auth0 a policy of the application says which further APIs a refresh token is good for; here the login asks for them.
+function withPolicy(ctx) {
+  const scopes = [...(ctx.oidc.params.scope ?? '').split(' '), ...Object.values(wanted.apis).flat()]
+  ctx.oidc.params.scope = [...new Set(scopes)].join(' ')
+}
+
+// What Auth0 calls `audience` is a resource here (RFC 8707); a login is for the first, a refresh for the one it names.
+function resourceOf(ctx, _, granted) {
+  if (granted) return ctx.oidc.body?.audience ?? wanted.audience
+  return ctx.oidc.params.audience && [ctx.oidc.params.audience, ...Object.keys(wanted.apis)]
+}
+
 const configuration = {
   clients: [{
     client_id: wanted.client_id,
-    client_secret: wanted.client_secret,
+    ...credentials,
     redirect_uris: [wanted.redirect_uri],
     backchannel_logout_uri: wanted.backchannel_logout_uri,
     backchannel_logout_session_required: Boolean(wanted.backchannel_logout_uri),
-    token_endpoint_auth_method: 'client_secret_post',
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
   }],
@@ -52,11 +72,13 @@ const configuration = {
   claims: { openid: ['sub', 'org_id', ...more], email: ['email', 'email_verified'], profile: ['name'] },
   conformIdTokenClaims: false,
   extraTokenClaims: membership,
-  extraParams: ['audience'],
+  extraParams: { audience: withPolicy },
   pkce: { required: () => true },
   // A confidential client's tokens rotate near their end only, unless told; reuse ends the family either way.
   rotateRefreshToken: true,
-  ttl: { AccessToken: wanted.lifetime, Grant: 86400, IdToken: 300, Interaction: 600, RefreshToken: 86400, Session: 600 },
+  ttl: {
+    AccessToken: () => mood.lifetime, Grant: 86400, IdToken: 300, Interaction: 600, RefreshToken: 86400, Session: 600,
+  },
   interactions: { url: (_, { uid }) => `/interaction/${uid}` },
   fetch: unguarded,
   features: {
@@ -66,26 +88,20 @@ const configuration = {
     backchannelLogout: { enabled: true },
     resourceIndicators: {
       enabled: true,
-      defaultResource: (ctx) => ctx.oidc.params.audience,
+      defaultResource: resourceOf,
       useGrantedResource: () => true,
       getResourceServerInfo: (_, resource) => {
-        if (resource !== wanted.audience) throw new errors.InvalidTarget()
+        if (!resources[resource]) throw new errors.InvalidTarget()
         return {
-          audience: wanted.audience,
-          scope: wanted.scopes.join(' '),
+          audience: resource,
+          scope: resources[resource].join(' '),
           accessTokenFormat: 'jwt',
-          accessTokenTTL: wanted.lifetime,
+          accessTokenTTL: mood.lifetime,
           jwt: { sign: { alg: 'RS256' } },
         }
       },
     },
   },
-}
-
-async function read(request) {
-  let text = ''
-  for await (const part of request) text += part
-  return new URLSearchParams(text)
 }
 
 async function consented({ params, session, grantId, prompt }) {
@@ -121,22 +137,11 @@ async function interact(request, response) {
 }
 
 // What was handed out, so that a test can look for it where it must not be; and what has become of it.
-const issued = []
-
 async function fate({ refresh_token: value, ...rest }) {
   if (!value) return { state: 'none', ...rest }
-  const token = await provider.RefreshToken.find(value)
+  const token = await asStored(value)
   const state = !token ? 'gone' : token.consumed ? 'spent' : 'live'
   return { refresh_token: value, state, ...rest }
-}
-
-async function remember(ctx, next) {
-  await next()
-  if (ctx.oidc?.route !== 'token' || ctx.status !== 200) return
-  const { access_token, refresh_token, id_token, scope } = ctx.body
-  const { Account: account, RotatedRefreshToken: rotated } = ctx.oidc.entities
-  const how = { sub: account.accountId, grant: ctx.oidc.params.grant_type, rotated: Boolean(rotated), scope }
-  issued.push({ ...how, access_token, refresh_token, id_token })
 }
 
 async function move(request) {
@@ -146,6 +151,8 @@ async function move(request) {
 
 const controls = {
   '/rig/issued': () => Promise.all(issued.map(fate)),
+  '/rig/asked': () => asked,
+  '/rig/mood': change,
   '/rig/told': () => told,
   '/rig/organization': move,
 }
@@ -157,7 +164,8 @@ const issuer = `http://127.0.0.1:${port}`
 // All ports of a host share its cookies, and there may be two providers at this one.
 configuration.cookies.names = Object.fromEntries(['interaction', 'resume', 'session'].map((n) => [n, `_${n}_${port}`]))
 const provider = new Provider(issuer, configuration)
-provider.use(remember)
+const asStored = forgiving(provider.RefreshToken)
+provider.use(watched)
 const protocol = provider.callback()
 server.on('request', async (request, response) => {
   if (controls[request.url]) {

@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -22,6 +22,8 @@ MODULES = HERE / "node_modules"
 OLDEST_NODE = 22
 AUDIENCE = "https://orders.example.com"
 SCOPES = ("orders:read", "orders:refund")
+PARCELS = "https://parcels.example.com"
+PARCEL_SCOPES = ("parcels:read", "parcels:send")
 CLIENT_ID, CLIENT_SECRET = "countersign", "a-secret-of-the-rig-that-protects-nothing"
 _PATIENCE = 30.0
 
@@ -144,11 +146,18 @@ class Shop:
 
 @asynccontextmanager
 async def provider(
-    redirect_uri: str, *, lifetime: int = 300, organization: str | None = None
+    redirect_uri: str,
+    *,
+    lifetime: int = 300,
+    organization: str | None = None,
+    apis: Mapping[str, Sequence[str]] | None = None,
+    client_key: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[Provider]:
     """A provider that knows one client and tells it of logouts; `lifetime` of access tokens in seconds.
 
-    With `organization` its tokens say that everybody is a member of that one.
+    With `organization` its tokens say that everybody is a member of that one. A login is for `AUDIENCE`, and its
+    refresh token is good for `apis` as well (audiences and their scopes). With `client_key`, a public JWK, the client
+    has to sign for itself (private_key_jwt, OpenID Connect Core section 9) and the secret is of no use.
     """
     settings = {
         "client_id": CLIENT_ID,
@@ -159,6 +168,8 @@ async def provider(
         "scopes": SCOPES,
         "lifetime": lifetime,
         "organization": organization,
+        "apis": apis or {},
+        "client_key": client_key,
     }
     async with child("provider.mjs", settings) as url:
         yield Provider(url, redirect_uri)

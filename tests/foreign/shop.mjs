@@ -3,17 +3,27 @@
 // The first argument is JSON: `issuer`, `audience`, `ahead` (seconds by which its clock is fast). Ends with its standard input.
 import { createServer } from 'node:http'
 import { createRemoteJWKSet, jwtVerify } from 'jose'
+import { gate } from './gate.mjs'
 
 const { issuer, audience, ahead } = JSON.parse(process.argv[2])
 const discovery = await (await fetch(`${issuer}/.well-known/openid-configuration`)).json()
 const keys = createRemoteJWKSet(new URL(discovery.jwks_uri))
 const orders = new Map([['A-1', { id: 'A-1', customer: 'Countess', total: 1200, refunded: 0 }]])
+for (let n = 1; n <= 60; n += 1) {
+  orders.set(`B-${n}`, { id: `B-${n}`, customer: `Customer ${n} of 60`, total: n, refunded: 0 })
+}
+const parcels = new Map([['P-1', { id: 'P-1', street: 'Lovelace Road' }]])
+const hours = new Map([['hours', { open: 'day and night' }]])
 const journal = []
-let gate = { open: true, waiting: [] }
+const door = gate()
 
+// Method, address, the scope that is needed, what is looked into, and what is done.
 const routes = [
-  ['GET', /^\/orders\/([A-Z0-9-]+)$/, 'orders:read', (order) => order],
-  ['POST', /^\/orders\/([A-Z0-9-]+)\/refund$/, 'orders:refund', (order, body) => refunded(order, body)],
+  ['GET', /^\/orders\/([A-Z0-9-]+)$/, 'orders:read', orders, (order) => order],
+  ['GET', /^\/orders\/([A-Z0-9-]+)\/refund$/, 'orders:refund', orders, ({ id, refunded }) => ({ id, refunded })],
+  ['POST', /^\/orders\/([A-Z0-9-]+)\/refund$/, 'orders:refund', orders, refunded],
+  ['GET', /^\/parcels\/([A-Z0-9-]+)$/, 'parcels:read', parcels, (parcel) => parcel],
+  ['GET', /^\/(hours)$/, null, hours, (found) => found],
 ]
 
 function refunded(order, body) {
@@ -43,24 +53,24 @@ class Refused extends Error {
 
 async function answer(request, path, body) {
   const found = routes.map(([method, pattern, ...rest]) => [method, pattern.exec(path), ...rest])
-  const [, match, needed, serve] = found.find(([method, hit]) => method === request.method && hit) ?? []
+  const [, match, needed, things, serve] = found.find(([method, hit]) => method === request.method && hit) ?? []
   if (!match) throw new Refused(404, 'not_found', 'no such thing')
   const claims = await claimsOf(request)
   const entry = {
-    sub: claims.sub, scope: claims.scope, jti: claims.jti, method: request.method, path,
+    sub: claims.sub, aud: claims.aud, scope: claims.scope ?? null, jti: claims.jti, method: request.method, path,
     idempotency_key: request.headers['idempotency-key'] ?? null,
     receipt: request.headers['approval-receipt'] ?? null,
   }
   journal.push(entry)
-  if (!(claims.scope ?? '').split(' ').includes(needed)) {
+  if (needed && !(claims.scope ?? '').split(' ').includes(needed)) {
     entry.status = 403
     throw new Refused(403, 'insufficient_scope', needed)
   }
-  const order = orders.get(match[1])
-  if (!order) throw new Refused(404, 'not_found', 'no such order')
-  const result = serve(order, body)
+  const thing = things.get(match[1])
+  if (!thing) throw new Refused(404, 'not_found', 'no such thing')
+  const result = serve(thing, body)
   // Behind a closed gate the effect has happened and nobody hears of it.
-  if (!gate.open) await new Promise((open) => gate.waiting.push(open))
+  await door.passed()
   entry.status = 200
   return result
 }
@@ -73,12 +83,7 @@ async function read(request) {
 
 const controls = {
   'GET /calls': () => journal,
-  'POST /gate': ({ open }) => {
-    const waiting = open ? gate.waiting : []
-    gate = { open, waiting: open ? [] : gate.waiting }
-    waiting.forEach((go) => go())
-    return { open }
-  },
+  'POST /gate': ({ open }) => door.turn(open),
 }
 
 const server = createServer(async (request, response) => {
