@@ -73,7 +73,7 @@ class ThirdParty:
             "scope": " ".join(scopes),
             "state": state,
         }
-        passed_on = {name: str(value) for name, value in parameters.items() if name not in ours}
+        passed_on = {name: str(value) for name, value in parameters.items()}
         return str(URL(self.connection.authorization_url, encoded=True).extend_query(passed_on | ours))
 
     async def redeem(self, code: str, redirect_uri: str, asked: Sequence[str]) -> ThirdPartyTokens:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+import re
 from typing import Any
 
+import aiohttp
 import pytest
 
 from bot.sandbox.tenant import Browser, PageRefused
+from tests.unit.bot.sandbox.almanac.conftest import CALLBACK, CLIENT
 
 
 async def test_a_code_gives_tokens_of_the_account(client: Any) -> None:
@@ -89,19 +95,28 @@ async def test_a_faulty_request_is_sent_back(client: Any, changes: dict[str, str
 
 
 async def test_the_form_counts_only_from_its_page(client: Any) -> None:
-    """Without the cookie, with a changed request, or from another origin: nothing is agreed to."""
-    async with Browser() as browser:
-        url = client.url(scope="events:read")
-        good = {"person": "ada", "action": "accept", "scope events:read": "on"}
-        _, status, _ = await browser.submit(url, **good, scope="events:read events:write")
-        assert status == 403
-        await browser.open(url)
-        browser.cookies.clear()
-        _, status, _ = await browser.submit(url, **good, csrf="0" * 64)
-        assert status == 403
-    headers = {"Origin": "https://evil.example"}
-    async with client.http.post(f"{client.almanac.url}/oauth/authorize", data=good, headers=headers) as answer:
-        assert answer.status == 403
+    """With a changed request, a value of nobody's, without the cookie, or from another origin: nothing is agreed to."""
+    asked = {"client_id": CLIENT, "redirect_uri": CALLBACK, "state": "the state", "scope": "events:read"}
+    url = f"{client.almanac.url}/oauth/authorize"
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as http:
+
+        async def sends(csrf: str, origin: str, **changes: str) -> int:
+            form = asked | {"person": "ada", "action": "accept", "scope events:read": "on", "csrf": csrf} | changes
+            async with http.post(url, data=form, headers={"Origin": origin}, allow_redirects=False) as answer:
+                return answer.status
+
+        async with http.get(client.url(scope="events:read")) as answer:
+            found = re.search('name="csrf" value="([0-9a-f]{64})"', await answer.text())
+        assert found is not None
+        csrf, own = found[1], client.almanac.url
+        assert await sends(csrf, own, scope="events:read events:write") == 403
+        assert await sends("0" * 64, own) == 403
+        assert await sends(csrf, "https://evil.example") == 403
+        assert await sends(csrf, own) == 302
+        http.cookie_jar.clear()
+        assert await sends(csrf, own) == 403
+        nobodys = hmac.new(b"", json.dumps(asked, sort_keys=True).encode(), hashlib.sha256).hexdigest()
+        assert await sends(nobodys, own) == 403
 
 
 async def test_what_a_request_says_is_shown_inert(client: Any, almanac: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import aiohttp
@@ -60,14 +61,15 @@ async def test_each_call_needs_its_scope(client: Any, almanac: Any, scopes: str,
 
 
 async def test_only_its_own_tokens_are_taken(client: Any, almanac: Any) -> None:
-    """None, nonsense, a refresh token, and a token without its scheme are all 401, and in the journal as nobody's."""
+    """None, nonsense, a refresh token, and one without its scheme are all 401, and in the journal as nobody's."""
     tokens = await client.tokens()
     for token in (None, "nonsense", tokens["refresh_token"]):
         status, refused, challenge = await client.call("GET", "/events", token)
         assert (status, refused["error"]) == (401, "invalid_token")
         assert challenge.startswith("Bearer ")
-    assert (await client.call("GET", "/events", Authorization=tokens["access_token"]))[0] == 401
-    assert [(call.account, call.token, call.status) for call in almanac.journal] == [(None, None, 401)] * 4
+    for value in (tokens["access_token"], f"Basic {tokens['access_token']}"):
+        assert (await client.call("GET", "/events", Authorization=value))[0] == 401
+    assert [(call.account, call.token, call.status) for call in almanac.journal] == [(None, None, 401)] * 5
 
 
 @pytest.mark.parametrize(
@@ -80,7 +82,8 @@ async def test_only_its_own_tokens_are_taken(client: Any, almanac: Any) -> None:
         {**LUNCH, "title": 7},
         {**LUNCH, "date": "tomorrow"},
         {**LUNCH, "date": "2026-02-30"},
-        {**LUNCH, "date": "2026-12-1"},
+        {**LUNCH, "date": "20261201"},
+        {**LUNCH, "time": "0930"},
         {**LUNCH, "time": "25:00"},
         {**LUNCH, "time": None},
         {**LUNCH, "account": "bob"},
@@ -94,12 +97,13 @@ async def test_a_bad_event_is_refused(client: Any, almanac: Any, body: object) -
     assert len(almanac.events("ada")) == 2
 
 
-async def test_a_form_is_no_event(client: Any) -> None:
-    """Only JSON is read."""
+async def test_only_json_is_an_event(client: Any) -> None:
+    """A form is none, nor is JSON that does not say that it is."""
     token = (await client.tokens())["access_token"]
-    headers = {"Authorization": f"Bearer {token}"}
-    async with client.http.post(f"{client.almanac.url}/events", data=LUNCH, headers=headers) as answer:
-        assert answer.status == 400
+    for body, kind in ((LUNCH, "application/x-www-form-urlencoded"), (json.dumps(LUNCH), "text/plain")):
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
+        async with client.http.post(f"{client.almanac.url}/events", data=body, headers=headers) as answer:
+            assert answer.status == 400
 
 
 async def test_a_key_makes_a_repetition_harmless(client: Any, almanac: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 from typing import Any
 from urllib.parse import urlsplit
@@ -153,13 +154,29 @@ async def test_connected_accounts_survive(vault: Any, vault_at: Any, tenants: An
 
 
 async def test_what_a_third_party_has_renewed_is_on_the_disk_already(vault: Any, vault_at: Any, clock: Any) -> None:
-    """A kill right after an answer loses nothing that it said."""
+    """A kill right after an answer loses nothing that it said, also where others were answered meanwhile."""
     ada = await vault.signs_in()
     await vault.connects(ada)
     clock.forward(seconds=600)
-    _, given = await vault.exchange(ada.refresh)
+    hold = vault.almanac.hold("token")
+    waiting = asyncio.create_task(vault.exchange(ada.refresh))
+    await hold.arrival()
+    assert (await vault.app.refresh(ada.refresh))[0] == 200
+    hold.release()
+    _, given = await waiting
     beside = await vault_at()  # another tenant on the same file, while the first has not been stopped
     assert (await beside.exchange(ada.refresh))[1] == given
+
+
+async def test_what_was_connected_or_deleted_is_on_the_disk_already(vault: Any, vault_at: Any) -> None:
+    """A kill right after the answer to either loses nothing of it."""
+    ada = await vault.signs_in()
+    account = await vault.connects(ada)
+    beside = await vault_at()
+    assert [one.id for one in beside.tenant.vault.accounts("ada")] == [account["id"]]
+    assert (await vault.me("DELETE", f"accounts/{account['id']}", ada.me))[0] == 204
+    beside = await vault_at()
+    assert beside.tenant.vault.accounts("ada") == []
 
 
 async def test_accounts_of_people_who_are_gone_are_gone(vault: Any, vault_at: Any, tenants: Any) -> None:

@@ -59,7 +59,7 @@ async def test_a_token_that_is_still_good_is_given_again(vault: Any, clock: Any)
 
 
 async def test_a_token_that_is_over_is_refreshed_at_the_third_party(vault: Any, clock: Any) -> None:
-    """Once, however many ask at the same time, and with the same scopes."""
+    """Once, however many ask at the same time, with the same scopes, and as often as it is over."""
     ada = await vault.signs_in()
     await vault.connects(ada)
     first = await token_of(vault, ada.refresh)
@@ -70,6 +70,8 @@ async def test_a_token_that_is_over_is_refreshed_at_the_third_party(vault: Any, 
     assert {(answer["scope"], answer["expires_in"]) for _, answer in given} == {("events:read events:write", 600)}
     assert vault.almanac.token_calls == calls + 1
     assert (await vault.events(given[0][1]["access_token"]))[0] == 200
+    clock.forward(seconds=600)
+    assert (await vault.events(await token_of(vault, ada.refresh)))[0] == 200
 
 
 async def test_who_has_connected_nothing_is_told_so(vault: Any) -> None:
@@ -79,6 +81,18 @@ async def test_who_has_connected_nothing_is_told_so(vault: Any) -> None:
     assert await vault.exchange(ada.refresh) == NOT_FOUND
     assert await vault.exchange(bob.refresh, connection="another") == NOT_FOUND
     assert (await vault.exchange(bob.refresh))[0] == 200
+
+
+async def test_an_account_is_of_one_connection(vault_at: Any, almanac: Almanac, tenants: Any) -> None:
+    """Not of another that the tenant has too; and of none, once the tenant has that connection no longer."""
+    vault = await vault_at(connections=(almanac.connection(), almanac.connection("second")))
+    ada = await vault.signs_in()
+    await vault.connects(ada, connection="second")
+    assert await vault.exchange(ada.refresh) == NOT_FOUND
+    assert (await vault.exchange(ada.refresh, connection="second"))[0] == 200
+    await tenants.stop(vault.tenant)
+    vault = await vault_at()
+    assert await vault.exchange(ada.refresh, connection="second") == NOT_FOUND
 
 
 async def test_only_what_was_agreed_to_is_in_the_token(vault: Any) -> None:
