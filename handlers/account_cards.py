@@ -31,7 +31,7 @@ def connect_card(
         (
             section(
                 f"*Connect {account}*\n"
-                f"What you asked for in {line(team_name, 100)} is done with it. Sign in once more as "
+                f"What you asked for in {line(team_name, 100)} needs it. Sign in once more as "
                 f"{code(acting_as[:320])}, then allow it there. {_asks(scopes)}After that I go on by myself."
             ),
             buttons(button(ACCOUNT_CONNECT, "Connect the account", style="primary", url=url)),

@@ -29,7 +29,9 @@ def answered_of_connection(answer: httpx2.Response) -> httpx2.Response:
 
 def _answered(answer: httpx2.Response, about_us: frozenset[str]) -> httpx2.Response:
     """`about_us` are the errors of a 401 that are about our own credentials; none named means all."""
-    if answer.status_code == 429 or answer.status_code >= 500:
+    if answer.status_code == 429:
+        raise ProviderUnavailable(retry_after(answer), untouched=True)
+    if answer.status_code >= 500:  # which a gateway may say after the provider has done its part
         raise ProviderUnavailable(retry_after(answer))
     body = answer.json()
     if not isinstance(body, dict):

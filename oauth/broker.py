@@ -16,6 +16,7 @@ from oauth.shelf import Shelf
 _AT_THE_END = 25.0
 _PATIENCE = 45.0  # as long as another process may take, its death, and our own attempt after that
 _TRY_EVERY = 1.0
+_A_FEW = 10
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.3
 _T = TypeVar("_T")
 
@@ -76,7 +77,7 @@ class Broker:
                 await asyncio.wait({ahead})
                 _share_outage(ahead)
                 continue
-            if link.lease is None or turn.worth_a_try():
+            if link.lease is None or link.lease.left or turn.worth_a_try():
                 # The caller may go away, but between the provider's answer and our save nothing may be cancelled: the
                 # old token is spent by then, and the new one is in this process alone.
                 given = await asyncio.shield(self._begun(principal, self._refresher.refresh(principal, request)))
@@ -86,15 +87,26 @@ class Broker:
             await turn.wait()
         raise ProviderUnavailable
 
+    async def forget(self, principal: Principal, connection: str) -> None:
+        """Let go of the third party's token that is kept: the person has connected an account anew."""
+        request = TokenRequest.of_connection(connection, frozenset())
+        await self._store.forget_access(principal, request.audience)
+
     async def recover(self) -> None:
         """Take up what processes left that died over a refresh. For the periodic round of every replica.
 
         Raises StoreUnavailable.
         """
-        left = [who for who in await self._refresher.left() if who.slack.key not in self._under_way]
-        tasks = [self._begun(who, self._refresher.recover(who)) for who in left]
-        if tasks:
-            await asyncio.wait(tasks)  # what goes wrong with one of them is on record, and leaves the others alone
+        left = await self._refresher.left()
+        while left:
+            some, left = left[:_A_FEW], left[_A_FEW:]
+            free = [who for who in some if who.slack.key not in self._under_way]
+            if not free:
+                continue
+            done, _ = await asyncio.wait([self._begun(who, self._refresher.recover(who)) for who in free])
+            # What goes wrong with one leaves the others alone, unless it is the provider itself.
+            if any(isinstance(one.exception(), ProviderUnavailable) for one in done if not one.cancelled()):
+                return
 
     async def close(self) -> None:
         """Wait for refreshes under way: a cancelled one could lose the grant."""

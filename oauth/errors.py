@@ -260,12 +260,16 @@ class TokenInvalid(TokenError):
 
 
 class ProviderUnavailable(IdentityError):
-    """The provider cannot be reached or is overloaded; nothing was changed. `retry_after` is in seconds."""
+    """The provider cannot be reached or is overloaded. `retry_after` is in seconds.
+
+    `untouched` where it is certain that the request had no effect; else its answer may only have been lost.
+    """
 
     code = "provider_unavailable"
 
-    def __init__(self, retry_after: float | None = None) -> None:
+    def __init__(self, retry_after: float | None = None, *, untouched: bool = False) -> None:
         self.retry_after = retry_after
+        self.untouched = untouched
         super().__init__()
 
 

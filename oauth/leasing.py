@@ -22,30 +22,27 @@ BEAT = 2.0
 
 
 class Held:
-    """A lease that is ours. `link` is as it was when we got it."""
+    """A lease that is ours. `link` is as it was when we got it.
+
+    `unsettled` while the refresh token in the link may be spent and its successor is nowhere: a former holder died or
+    gave up, or we have sent it and not saved the answer.
+    """
 
     def __init__(self, link: Link, owner: str, until: float) -> None:
         self.link = link
         self.owner = owner
         self.until = until
-        self.given_back = False
-
-    @property
-    def left(self) -> bool:
-        """Whether a former holder died with it: the refresh token may be spent, and its successor lost."""
-        return self.link.lease is not None and self.link.lease.left
+        self.left = link.lease is not None and link.lease.left
+        self.unsettled = self.left
+        self.over = False
 
     def stands(self) -> bool:
         """Whether nobody else can have it yet, even if all that was sent to the database since got lost."""
         return asyncio.get_running_loop().time() < self.until
 
-    def saved(self) -> None:
-        """The save has ended it."""
-        self.given_back = True
-
-    def leave(self) -> None:
-        """Let it run out: what the former holder left is not settled."""
-        self.given_back = True
+    def ended(self) -> None:
+        """The save, or the end of the link, has ended it."""
+        self.over = True
 
 
 class Leases:
@@ -71,9 +68,10 @@ class Leases:
             yield held
         finally:
             beats.cancel()
-            if not held.given_back:
+            if not held.over:
+                end = self._store.leave if held.unsettled else self._store.release
                 with contextlib.suppress(StoreUnavailable):  # then it runs out
-                    await self._store.release(principal, owner)
+                    await end(principal, owner)
 
     async def _beat(self, held: Held) -> None:
         while True:

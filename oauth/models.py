@@ -139,7 +139,7 @@ class SealedAccess:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to spend a link's refresh token. `left`: a former owner never gave it back, and may have spent it."""
+    """The right to spend a link's refresh token. `left`: it was left unsettled, so the token may be spent already."""
 
     owner: str
     left: bool = False

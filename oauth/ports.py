@@ -82,8 +82,11 @@ class LinkStore(SealedStore, Protocol):
     async def release(self, principal: Principal, owner: str) -> None:
         """Give the lease back without a change."""
 
-    async def left(self, now: datetime) -> list[Principal]:
-        """A hundred at most of those whose lease was over by then, and was never given back."""
+    async def leave(self, principal: Principal, owner: str) -> None:
+        """Give the lease up with its work not settled: it is over at once, and whoever has it next is told."""
+
+    async def left(self) -> list[Principal]:
+        """A hundred at most of those whose lease is over by the store's own clock, and was not given back."""
 
     async def save(self, link: Link) -> bool:
         """Save what a refresh brought, one generation up, and end the lease.
@@ -91,6 +94,9 @@ class LinkStore(SealedStore, Protocol):
         False if the link is another one by now, or the refresh token that was spent is not in it any more. Whether
         the lease is ours yet does not matter: what the provider gave for that token is the only thing of use.
         """
+
+    async def forget_access(self, principal: Principal, audience: str) -> None:
+        """Drop the access tokens of an audience."""
 
     # tickets
 

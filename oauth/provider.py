@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -78,6 +79,10 @@ class Provider(RelyingParty):
             "organization": self._client.organization,
             "login_hint": login_hint,
         }
+        return await self._sent_to(state, verifier, extra)
+
+    async def _sent_to(self, state: str, verifier: str, extra: Mapping[str, str | None]) -> str:
+        """The address of a login; what is None in `extra` is left out. Raises ProviderUnavailable."""
         found = await self.metadata()
         oauth = self._oauth()
         url, _ = oauth.create_authorization_url(
@@ -195,4 +200,4 @@ def _refused(what: str, error: OAuthError) -> ProviderUnavailable:
     if error.error in _PASSING:
         return ProviderUnavailable()
     log.error("provider_refused", asked_for=what, error=LoginRefused(str(error.error)).error)
-    return ProviderRefused()
+    return ProviderRefused(untouched=True)

@@ -17,6 +17,7 @@ from oauth.errors import (
     IdentityError,
     NotLinked,
     ProviderUnavailable,
+    SealBroken,
     StoreUnavailable,
     WrongOrganization,
 )
@@ -76,23 +77,29 @@ class Refresher:
         async with self._leases.hold(principal) as held:
             if held is None:
                 return None
-            # After a holder that died the refresh token is spent again, whatever is at hand: while the provider
+            # After one that was left the refresh token is spent again, whatever is at hand: while the provider
             # forgives it, this saves the grant.
             kept = None if held.left else self._shelf.find(held.link, request)
             return kept if kept is not None else await self._renewed(held, request)
 
     async def left(self) -> list[Principal]:
-        """A hundred at most of those whose refresh somebody died over. Raises StoreUnavailable."""
-        return await self._store.left(self._clock())
+        """A hundred at most of those whose refresh was left unsettled. Raises StoreUnavailable."""
+        return await self._store.left()
 
     async def recover(self, principal: Principal) -> None:
-        """Refresh where a holder died with its lease, although nobody asks: later the grant may be lost.
+        """Refresh what was left, although nobody asks: later the grant may be lost. One attempt, and no entry for it
+        where it fails: a round comes every few seconds.
 
         Raises as `refresh` does.
         """
         async with self._leases.hold(principal) as held:
-            if held is not None and held.left:
-                await self._renewed(held, self._plain)
+            if held is None or not held.left:
+                return
+            try:
+                await self._spent(held, self._plain, patient=False)
+            except SealBroken:
+                held.unsettled = False  # nothing can be saved
+                raise
 
     async def _renewed(self, held: Held, request: TokenRequest) -> AccessToken | None:
         still_good = self._shelf.find(held.link, request, margin=False)
@@ -101,8 +108,6 @@ class Refresher:
         except (NotLinked, GrantDead, WrongOrganization, StoreUnavailable):
             raise  # on record, or beyond it
         except ProviderUnavailable as away:
-            if held.left:
-                held.leave()
             if still_good is not None:
                 log.warning("refresh_put_off", reason=away.code)
                 return still_good
@@ -120,13 +125,13 @@ class Refresher:
         asked_at = self._clock()
 
         async def attempt() -> TokenSet:
-            return await self._asked(refresh_token, request)
+            return await self._asked(held, refresh_token, request)
 
         try:
             given = await (self._patiently(attempt, held.stands) if patient else attempt())
         except GrantDead as dead:
             if await self._endings.bury(link, dead, refresh_token):
-                held.saved()
+                held.ended()
                 raise
             return None
         if request.connection is not None:
@@ -138,7 +143,7 @@ class Refresher:
         if not await self._saved(renewed):
             await self._end_if_unlinked(link.principal, given.refresh_token)
             return None
-        held.saved()
+        held.ended()
         if isinstance(made, WrongOrganization):
             await self._endings.expel(renewed, made)
         if isinstance(made, IdentityError):
@@ -146,10 +151,17 @@ class Refresher:
         await self._record(link.principal, "token.refreshed", "ok", scopes=request.scopes, token_jti=made.jti)
         return made
 
-    async def _asked(self, refresh_token: str, request: TokenRequest) -> TokenSet:
-        if request.connection is None:
-            return await self._provider.refresh(refresh_token, scopes=request.scopes, audience=request.audience)
-        return await self._provider.connected(refresh_token, connection=request.connection, scopes=request.scopes)
+    async def _asked(self, held: Held, refresh_token: str, request: TokenRequest) -> TokenSet:
+        """Ask once. What the provider refuses has spent nothing; what was lost on its way may have."""
+        before, held.unsettled = held.unsettled, True
+        try:
+            if request.connection is None:
+                return await self._provider.refresh(refresh_token, scopes=request.scopes, audience=request.audience)
+            return await self._provider.connected(refresh_token, connection=request.connection, scopes=request.scopes)
+        except IdentityError as problem:
+            if not isinstance(problem, ProviderUnavailable) or problem.untouched:
+                held.unsettled = before
+            raise
 
     def _with(self, link: Link, given: TokenSet, spent: str, token: AccessToken | None) -> Link:
         """The link with what came."""

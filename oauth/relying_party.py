@@ -96,6 +96,8 @@ class RelyingParty:
                     given = await oauth.fetch_token(endpoint, redirect_uri=self._redirect_uri, **body)
                 else:
                     given = await oauth.fetch_token(endpoint, **body)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
+            raise ProviderUnavailable(untouched=True) from None
         except (httpx2.HTTPError, TimeoutError, ValueError, RecursionError):
             raise ProviderUnavailable from None
         return dict(given)

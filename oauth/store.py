@@ -21,6 +21,8 @@ from oauth.records import SCHEMA, Document
 from oauth.tickets.store import MongoTicketStore, each, told
 
 _MOST_LEFT = 100
+# As numbers: not every server that speaks the protocol compares its own `$$NOW` with a stored date.
+_OVER = {"$lte": [{"$toLong": "$lease.until"}, {"$toLong": "$$NOW"}]}
 
 
 class MongoLinkStore(MongoTicketStore):
@@ -97,14 +99,12 @@ class MongoLinkStore(MongoTicketStore):
     async def lease(self, principal: Principal, owner: str, seconds: float) -> Link | None:
         """Take the right to refresh, unless somebody has it; the link as it is at that moment.
 
-        By the server's clock: those of two replicas may be minutes apart. As numbers, since not every server that
-        speaks the protocol compares its own `$$NOW` with a stored date.
+        By the server's clock: those of two replicas may be minutes apart.
         """
-        over = {"$lte": [{"$toLong": "$lease.until"}, {"$toLong": "$$NOW"}]}
         mine = {"owner": owner, "until": _from_now(seconds), "left": {"$gt": ["$lease", None]}}
         found = await self._links.find_one_and_update(
             {"_id": principal.slack.key, "version": principal.version},
-            [{"$set": {"lease": {"$cond": [over, mine, "$lease"]}}}],
+            [{"$set": {"lease": {"$cond": [_OVER, mine, "$lease"]}}}],
             return_document=ReturnDocument.AFTER,
         )
         return records.link_of(found) if found else None
@@ -123,9 +123,17 @@ class MongoLinkStore(MongoTicketStore):
         await self._links.update_one({"_id": principal.slack.key, "lease.owner": owner}, {"$set": {"lease": None}})
 
     @told
-    async def left(self, now: datetime) -> list[Principal]:
-        """A hundred at most of those whose lease was over by then, and was never given back."""
-        found = self._links.find({"lease.until": {"$lte": now}}).limit(_MOST_LEFT)
+    async def leave(self, principal: Principal, owner: str) -> None:
+        """Give the lease up with its work not settled: it is over at once, and whoever has it next is told."""
+        await self._links.update_one(
+            {"_id": principal.slack.key, "lease.owner": owner},
+            [{"$set": {"lease.until": "$$NOW", "lease.left": True}}],
+        )
+
+    @told
+    async def left(self) -> list[Principal]:
+        """A hundred at most of those whose lease is over, and was not given back."""
+        found = self._links.find({"lease.until": {"$exists": True}, "$expr": _OVER}).limit(_MOST_LEFT)
         return [records.link_of(one).principal async for one in found]
 
     @told
@@ -137,6 +145,12 @@ class MongoLinkStore(MongoTicketStore):
             {"$set": {"refresh": link.sealed_refresh, "access": access, "lease": None}, "$inc": {"generation": 1}},
         )
         return done.matched_count == 1
+
+    @told
+    async def forget_access(self, principal: Principal, audience: str) -> None:
+        """Drop the access tokens of an audience."""
+        same = {"_id": principal.slack.key, "version": principal.version}
+        await self._links.update_one(same, {"$pull": {"access": {"audience": audience}}})
 
     @told
     async def forget(self, before: datetime) -> None:

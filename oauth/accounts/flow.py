@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import structlog
@@ -24,6 +25,7 @@ from oauth.errors import (
     ProviderUnavailable,
     ScopeRefused,
     StateUnknown,
+    StoreUnavailable,
     TicketUnknown,
     TicketUsed,
     TokenInvalid,
@@ -195,6 +197,8 @@ class Connecting:
             await self._provider.complete(token, session=session, code=answer.connect_code, verifier=verifier)
         except ProviderUnavailable:
             raise ConnectUnsure from None
+        with suppress(StoreUnavailable):  # then the former account's token is used to its end
+            await self._tokens.forget(who, ticket.connection)
         try:
             await self._record("link.completed", ticket, who, ticket.reason)
         except Exception as error:  # it is done, and its beginning is on record

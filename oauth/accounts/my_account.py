@@ -66,22 +66,7 @@ class MyAccount(Provider):
             "login_hint": login_hint,
             "prompt": "login" if again else None,
         }
-        found = await self.metadata()
-        oauth = self._oauth()
-        url, _ = oauth.create_authorization_url(
-            found["authorization_endpoint"],
-            state=state,
-            code_verifier=verifier,
-            **{name: value for name, value in extra.items() if value},
-        )
-        pushed = found.get("pushed_authorization_request_endpoint")
-        name = await self._pushed(oauth, pushed, str(url)) if isinstance(pushed, str) else None
-        if name is None and found.get("require_pushed_authorization_requests") is True:
-            raise ProviderUnavailable
-        if name is None:
-            return str(url)
-        short = {"client_id": self._client.client_id, "request_uri": name}
-        return str(add_params_to_uri(found["authorization_endpoint"], list(short.items())))
+        return await self._sent_to(state, verifier, extra)
 
     async def id_token(self, *, code: str, verifier: str) -> str:
         """The ID token for the code of that login. Raises LoginRefused, TokenInvalid or ProviderUnavailable.

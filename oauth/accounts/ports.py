@@ -59,3 +59,6 @@ class Tokens(Protocol):
         self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float = 0.0
     ) -> AccessToken:
         """A token for this person and these scopes. Raises IdentityError."""
+
+    async def forget(self, principal: Principal, connection: str) -> None:
+        """Let go of the third party's token that is kept. Raises StoreUnavailable."""

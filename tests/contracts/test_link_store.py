@@ -174,19 +174,45 @@ async def test_a_lease_is_prolonged_by_its_holder_alone(store: LinkStore) -> Non
     assert await owner(store, "second") == "second"
 
 
-async def test_leases_that_were_left_are_found(store: LinkStore) -> None:
-    """Only those that are over and were not given back; a save gives back too."""
+async def test_t37_leases_that_were_left_are_found(store: LinkStore) -> None:
+    """By the store's own clock: only those that are over and were not given back; a save gives back too."""
     bob = link_of(BOB, "auth0|bob")
     await store.add_link(link_of())
     await store.add_link(bob)
-    later = datetime.now(UTC) + timedelta(seconds=30)
-    assert await store.left(later) == []
+    assert await store.left() == []
     await store.lease(link_of().principal, "dead", 0.0)
     await store.lease(bob.principal, "alive", 60.0)
-    assert await store.left(later) == [link_of().principal]
-    assert await store.left(later - timedelta(minutes=5)) == []
+    assert await store.left() == [link_of().principal]
     assert await store.save(link_of())
-    assert await store.left(later) == []
+    assert await store.left() == []
+
+
+async def test_t37_a_lease_that_is_left_unsettled_is_over_at_once(store: LinkStore) -> None:
+    """It shows in the link, is found by the next round, and whoever takes it is told; only its owner can leave it."""
+    await store.add_link(link_of())
+    ada = link_of().principal
+    assert await owner(store, "first") == "first"
+    await store.leave(ada, "second")
+    assert await store.left() == []
+    await store.leave(ada, "first")
+    there = await store.link(ADA)
+    assert there is not None
+    assert there.lease == Lease("first", left=True)
+    assert await store.left() == [ada]
+    taken = await store.lease(ada, "second", 60.0)
+    assert taken is not None
+    assert taken.lease == Lease("second", left=True)
+
+
+async def test_the_tokens_of_one_audience_are_forgotten(store: LinkStore) -> None:
+    """The others stay, and so does a link that was made anew since."""
+    other = SealedAccess("connection:almanac", frozenset({"a"}), "theirs", NOW, LATER, None)
+    link = link_of()
+    await store.add_link(replace(link, access=(*link.access, other)))
+    await store.forget_access(link_of(version="v0").principal, "connection:almanac")
+    assert await store.link(ADA) == replace(link, access=(*link.access, other))
+    await store.forget_access(link.principal, "connection:almanac")
+    assert await store.link(ADA) == link
 
 
 async def test_links_asked_for_at_once_are_each_ones_own(store: LinkStore) -> None:

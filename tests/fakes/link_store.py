@@ -144,9 +144,15 @@ class MemoryLinkStore:
             self.kept_links[principal.slack.key] = replace(link, lease=None)
 
     @_step
-    async def left(self, now: datetime) -> list[Principal]:
+    async def leave(self, principal: Principal, owner: str) -> None:
+        link = self.kept_links.get(principal.slack.key)
+        if link is not None and link.lease is not None and link.lease.owner == owner:
+            self._lease(principal, Lease(owner, left=True), 0.0)
+
+    @_step
+    async def left(self) -> list[Principal]:
         links = [link for link in self.kept_links.values() if link.lease is not None]
-        return [link.principal for link in links if self._until[link.principal.slack.key] <= now][:100]
+        return [link.principal for link in links if self._until[link.principal.slack.key] <= self.clock()][:100]
 
     @_step
     async def save(self, link: Link) -> bool:
@@ -161,6 +167,13 @@ class MemoryLinkStore:
             lease=None,
         )
         return True
+
+    @_step
+    async def forget_access(self, principal: Principal, audience: str) -> None:
+        link = self.kept_links.get(principal.slack.key)
+        if link is not None and link.principal.version == principal.version:
+            kept = tuple(one for one in link.access if one.audience != audience)
+            self.kept_links[principal.slack.key] = replace(link, access=kept)
 
     def _same(self, link: Link) -> bool:
         there = self.kept_links.get(link.principal.slack.key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -77,3 +78,11 @@ async def provider(endpoint: Endpoint, clock: HandClock) -> AsyncIterator[Provid
 def verifier(clock: HandClock) -> Verifier:
     """A verifier of the fake provider's tokens."""
     return verifier_for(clock)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -8,7 +8,8 @@ import pytest
 
 from oauth.errors import GrantDead, GrantRefused, LoginRefused, ProviderRefused, ProviderUnavailable, ScopeRefused
 from oauth.provider import Provider
-from tests.fakes.endpoint import GOOD, READ, Endpoint
+from tests.conftest import HandClock
+from tests.fakes.endpoint import GOOD, READ, Endpoint, provider_for
 
 
 @pytest.mark.parametrize("status", [400, 403])
@@ -108,3 +109,26 @@ async def test_t71_what_an_operator_has_to_mend_is_told_from_an_outage(
     with pytest.raises(ProviderUnavailable) as problem:
         await provider.refresh("refresh-1", scopes=READ, audience="a")
     assert isinstance(problem.value, ProviderRefused) is refused
+
+
+@pytest.mark.parametrize(("status", "untouched"), [(429, True), (401, True), (500, False), (502, False), (200, False)])
+async def test_t37_only_what_says_so_has_spent_nothing(
+    provider: Provider, endpoint: Endpoint, status: int, untouched: bool
+) -> None:
+    """A gateway's error or a broken answer may come after the provider has rotated the refresh token."""
+    endpoint.will({} if status != 401 else {"error": "invalid_client"}, status)
+    with pytest.raises(ProviderUnavailable) as away:
+        await provider.refresh("refresh-1", scopes=READ, audience="a")
+    assert away.value.untouched is untouched
+
+
+async def test_t37_what_was_never_sent_has_spent_nothing(
+    endpoint: Endpoint, clock: HandClock, unused_port: int
+) -> None:
+    """The addresses are known, and nobody listens there; an answer that breaks off is another matter."""
+    endpoint.discovery = {"token_endpoint": f"http://127.0.0.1:{unused_port}/token"}
+    provider = provider_for(endpoint, clock)
+    with pytest.raises(ProviderUnavailable) as away:
+        await provider.refresh("refresh-1", scopes=READ, audience="a")
+    assert away.value.untouched
+    await provider.close()

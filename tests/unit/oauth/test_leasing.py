@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from oauth.leasing import BEAT, SECONDS, Leases
 from oauth.models import Lease
 from tests.fakes.house import ADA, House
@@ -99,11 +97,26 @@ async def test_a_lease_that_may_be_over_does_not_stand(home: House) -> None:
         assert not held.stands()
 
 
-@pytest.mark.parametrize("ends", ["saved", "leave"])
-async def test_what_ends_otherwise_is_not_given_back(home: House, ends: str) -> None:
-    """A save has ended it in the same step; what a dead holder left is left again while it is not settled."""
-    ada = await home.link()
-    async with Leases(home.store).hold(ada) as held:
+async def test_what_a_save_has_ended_is_not_given_back(home: House) -> None:
+    """It ended in the same step, and whoever has the lease by now keeps it."""
+    async with Leases(home.store).hold(await home.link()) as held:
         assert held is not None
-        getattr(held, ends)()
-    assert home.store.calls["release"] == 0
+        held.ended()
+    assert (home.store.calls["release"], home.store.calls["leave"]) == (0, 0)
+
+
+async def test_t37_what_is_not_settled_is_left(home: House) -> None:
+    """The refresh token may be spent: it is over at once, and whoever comes next knows, until somebody settles it."""
+    ada, leases = await home.link(), Leases(home.store)
+    async with leases.hold(ada) as held:
+        assert held is not None
+        assert not held.left
+        held.unsettled = True
+    async with leases.hold(ada) as second:
+        assert second is not None
+        assert second.left
+    async with leases.hold(ada) as third:
+        assert third is not None
+        assert third.left
+        third.unsettled = False
+    assert home.store.kept_links[ADA.key].lease is None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import socket
 from base64 import urlsafe_b64encode
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -167,14 +166,6 @@ async def test_t71_a_provider_that_is_not_there_is_unavailable(
     with pytest.raises(ProviderUnavailable):
         await provider.signing_keys()
     await provider.close()
-
-
-@pytest.fixture
-def unused_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def test_a_revocation_is_sent_as_the_document_says(provider: Provider, endpoint: Endpoint) -> None:

@@ -19,7 +19,7 @@ async def die_before_the_save(home: House, ada: Principal) -> None:
     async def killed() -> None:
         raise SystemExit
 
-    home.store.first["save"] = home.store.first["release"] = killed
+    home.store.first["save"] = home.store.first["leave"] = killed
     with pytest.raises(SystemExit):
         await home.replica().rooms.refresher.refresh(ada, TokenRequest(AUDIENCE, READ))
 
@@ -159,3 +159,23 @@ async def test_t38_one_that_fails_keeps_no_other_from_being_taken_up(home: House
     assert await home.rooms.links.principal(ADA) is None
     home.provider.overlap = False
     assert (await token(home, bob)).scopes == READ
+
+
+async def test_a_round_leaves_alone_what_is_refreshed_in_this_very_process(home: House) -> None:
+    """However long it takes: its lease may look over, to a process that was stopped, while it waits for its answer."""
+    ada = await home.link()
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def hold() -> None:
+        reached.set()
+        await go_on.wait()
+
+    home.provider.hold = hold
+    calling = asyncio.create_task(token(home, ada))
+    await reached.wait()
+    home.clock.forward(seconds=SECONDS)
+    assert await home.store.left() == [ada]
+    await home.rooms.recover()
+    go_on.set()
+    assert (await calling).scopes == READ
+    assert (home.provider.refreshes, home.store.calls["lease"]) == (1, 1)

@@ -80,7 +80,7 @@ async def killed_before_save(home: House, ada: Principal) -> None:
         raise SystemExit
 
     doomed = home.replica()
-    home.store.first["save"] = home.store.first["release"] = killed
+    home.store.first["save"] = home.store.first["leave"] = killed
     renewal = doomed.rooms.refresher.refresh(ada, TokenRequest(AUDIENCE, READ))
     with pytest.raises(SystemExit):
         await renewal

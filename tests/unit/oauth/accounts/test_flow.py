@@ -63,6 +63,20 @@ async def test_the_whole_way(ada: Errand) -> None:
     assert [(event.slack, event.reason, event.principal) for event in told] == [(ADA, "almanac", ada.who)]
 
 
+@pytest.mark.parametrize("away", [False, True])
+async def test_the_token_of_the_account_before_is_let_go_of(ada: Errand, away: bool) -> None:
+    """The next call has the new account's token (guard: `forget`); where that fails, it is connected all the same."""
+    broker, provider = ada.home.rooms.broker, ada.home.provider
+    provider.accounts[ada.who.sub, "almanac"] = SCOPES
+    former = await broker.connected(ada.who, "almanac", SCOPES)
+    await ada.at_third_party()
+    if away:
+        ada.home.store.fails["forget_access"] = 1
+    await ada.allowed()
+    assert ada.connected
+    assert (await broker.connected(ada.who, "almanac", SCOPES) == former) is away
+
+
 async def test_nobody_takes_it_for_a_new_link(ada: Errand) -> None:
     """Whoever hears of links hears nothing of a link that was made (guard: the types of `notify`)."""
     before = len(ada.home.observer.told)
