@@ -43,6 +43,21 @@ def sign(claims: Mapping[str, Any], *, typ: str | None = "JWT", kid: str = "key-
     return jwt.PyJWS().encode(payload, signing_key(), "RS256", headers={"kid": kid, "typ": typ})
 
 
+class Gate:
+    """Whoever comes waits here until the test goes on."""
+
+    def __init__(self) -> None:
+        self.reached, self._open = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self) -> None:
+        self.reached.set()
+        await self._open.wait()
+
+    def open(self) -> None:
+        """Let them go on."""
+        self._open.set()
+
+
 @dataclass
 class Grant:
     """What one login gave: all its refresh tokens live and die together."""

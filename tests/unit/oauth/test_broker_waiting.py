@@ -10,29 +10,24 @@ from oauth.errors import NotLinked, ProviderUnavailable
 from oauth.leasing import SECONDS
 from oauth.models import LinkEvent
 from tests.fakes.house import ADA, READ, House, token
+from tests.fakes.provider import Gate
 
 
 async def test_who_waits_reads_and_seldom_tries(home: House) -> None:
     """While another process refreshes, a waiting one looks often, and asks for the lease about once a second."""
     ada = await home.link()
     other = home.replica()
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    async def hold() -> None:
-        reached.set()
-        await go_on.wait()
-
     waited: list[float] = []
 
     async def pause(seconds: float) -> None:
         waited.append(seconds)
         if sum(waited) > 10:
-            go_on.set()
+            gate.open()
         await asyncio.sleep(0)
 
-    home.provider.hold = hold
+    home.provider.hold = gate = Gate()
     first = asyncio.create_task(token(other, ada))
-    await reached.wait()
+    await gate.reached.wait()
     home.store.calls.clear()
     given = await token(home.replica(pause=pause), ada)
     assert given == await first

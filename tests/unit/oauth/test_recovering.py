@@ -10,7 +10,7 @@ from oauth.errors import NotLinked
 from oauth.leasing import SECONDS
 from oauth.models import Principal, TokenRequest
 from tests.fakes.house import ADA, BOB, READ, REFUND, House, token
-from tests.fakes.provider import AUDIENCE
+from tests.fakes.provider import AUDIENCE, Gate
 
 
 async def die_before_the_save(home: House, ada: Principal) -> None:
@@ -127,21 +127,15 @@ async def test_t76_a_round_that_is_broken_off_loses_no_grant(home: House) -> Non
     home.provider.overlap = True
     await die_before_the_save(home, ada)
     home.clock.forward(seconds=SECONDS)
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    async def hold() -> None:
-        reached.set()
-        await go_on.wait()
-
-    home.provider.hold = hold
+    home.provider.hold = gate = Gate()
     round_ = asyncio.create_task(home.rooms.recover())
-    await reached.wait()
+    await gate.reached.wait()
     round_.cancel()
     await asyncio.wait({round_})
     closing = asyncio.create_task(home.rooms.broker.close())
     await asyncio.sleep(0)
     assert not closing.done()
-    go_on.set()
+    gate.open()
     await closing
     home.provider.overlap = False
     assert (await token(home, ada)).scopes == READ
@@ -164,18 +158,12 @@ async def test_t38_one_that_fails_keeps_no_other_from_being_taken_up(home: House
 async def test_a_round_leaves_alone_what_is_refreshed_in_this_very_process(home: House) -> None:
     """However long it takes: its lease may look over, to a process that was stopped, while it waits for its answer."""
     ada = await home.link()
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    async def hold() -> None:
-        reached.set()
-        await go_on.wait()
-
-    home.provider.hold = hold
+    home.provider.hold = gate = Gate()
     calling = asyncio.create_task(token(home, ada))
-    await reached.wait()
+    await gate.reached.wait()
     home.clock.forward(seconds=SECONDS)
     assert await home.store.left() == [ada]
     await home.rooms.recover()
-    go_on.set()
+    gate.open()
     assert (await calling).scopes == READ
     assert (home.provider.refreshes, home.store.calls["lease"]) == (1, 1)

@@ -14,7 +14,7 @@ from oauth.errors import (
 from oauth.leasing import SECONDS
 from oauth.models import AccessToken, Principal, TokenRequest
 from tests.fakes.house import ADA, READ, REFUND, House, token
-from tests.fakes.provider import AUDIENCE
+from tests.fakes.provider import AUDIENCE, Gate
 
 
 async def test_t36_fifty_actions_at_three_replicas_cost_one_refresh(home: House) -> None:
@@ -53,21 +53,15 @@ async def test_those_who_wait_in_one_process_do_not_poll_the_store(home: House) 
 async def test_a_caller_who_goes_away_does_not_lose_the_grant(home: House) -> None:
     """The refresh is shielded: cancelled in the middle it is still saved, and `close` waits for it."""
     ada = await home.link()
-    reached, go_on = asyncio.Event(), asyncio.Event()
-
-    async def hold() -> None:
-        reached.set()
-        await go_on.wait()
-
-    home.provider.hold = hold
+    home.provider.hold = gate = Gate()
     calling = asyncio.create_task(token(home, ada))
-    await reached.wait()
+    await gate.reached.wait()
     calling.cancel()
     await asyncio.wait({calling})
     closing = asyncio.create_task(home.rooms.broker.close())
     await asyncio.sleep(0)
     assert not closing.done()
-    go_on.set()
+    gate.open()
     await closing
     assert (await token(home, ada)).scopes == READ
     assert home.provider.refreshes == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from oauth.errors import IdentityError, ProviderUnavailable, ScopeRefused, StoreUnavailable
-from oauth.models import SlackProfile, SlackUser
+from oauth.models import Principal, SlackProfile, SlackUser
 from tests.fakes.house import ADA, PEOPLE, READ, REFUND, House, token
 from tests.fakes.provider import FakeProvider
 
@@ -24,6 +24,13 @@ def loses(provider: FakeProvider, times: int) -> None:
         return answer
 
     provider.refresh = lost  # type: ignore[method-assign, assignment]
+
+
+async def lose_four(home: House, ada: Principal) -> None:
+    """As many answers as there are attempts."""
+    loses(home.provider, 4)
+    with pytest.raises(ProviderUnavailable):
+        await token(home, ada)
 
 
 def fails(provider: FakeProvider, error: IdentityError) -> None:
@@ -61,9 +68,7 @@ async def test_t37_answers_that_are_lost_again_and_again_are_made_good_too(home:
     """The caller hears that the provider is not to be had, and the round goes on where it gave up."""
     ada = await home.link()
     home.provider.overlap = True
-    loses(home.provider, 4)
-    with pytest.raises(ProviderUnavailable):
-        await token(home, ada)
+    await lose_four(home, ada)
     await home.rooms.recover()
     assert await lives_on(home)
 
@@ -83,9 +88,7 @@ async def test_t37_the_next_caller_does_not_wait_for_a_lease_that_was_left(home:
     """It shows in the link that nobody is at it any more."""
     ada = await home.link()
     home.provider.overlap = True
-    loses(home.provider, 4)
-    with pytest.raises(ProviderUnavailable):
-        await token(home, ada)
+    await lose_four(home, ada)
     waited: list[float] = []
 
     async def pause(seconds: float) -> None:
@@ -113,9 +116,7 @@ async def test_what_was_left_stays_left_after_a_refusal(home: House) -> None:
     """Scopes that are not to be had say nothing about the refresh token that somebody lost the answer for."""
     ada = await home.link()
     home.provider.overlap = True
-    loses(home.provider, 4)
-    with pytest.raises(ProviderUnavailable):
-        await token(home, ada)
+    await lose_four(home, ada)
     fails(home.provider, ScopeRefused(REFUND))
     with pytest.raises(ScopeRefused):
         await token(home, ada, REFUND)
