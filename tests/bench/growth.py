@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+import socket
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,12 +39,9 @@ async def links(sizes: Sizes, directory: Path) -> AsyncIterator[Figure]:
     before, after = {}, {}
     async with ground(directory) as here:
         began = time.perf_counter()
-        async with _served(directory / "links") as mongo_uri:
-            # A patient client: making the indexes of a million takes minutes.
-            client = AsyncIOMotorClient[Document](mongo_uri, tz_aware=True)
+        async with _loading(directory / "links") as client:
             for name, count in counts.items():
                 await _fill(client[name], here.registry, count, set(asked_for[name]))
-            client.close()
         filled = time.perf_counter() - began
         async with (
             _served(directory / "links") as mongo_uri,
@@ -88,7 +88,28 @@ async def _fill(database: Database, registry: Registry, count: int, asked_for: s
         await database["links"].insert_many(sealed + others, ordered=False)
         if first % 100_000 == 0 and first:
             say(f"links: {first} of {count} are in the database")
+    say(f"links: {count} are in the database; now their indexes")
     await MongoLinkStore(database).ensure_indexes()
+
+
+@asynccontextmanager
+async def _loading(directory: Path) -> AsyncIterator[AsyncIOMotorClient[Document]]:
+    """A server that does not wait for the disk, without which the indexes take ten times as long; a patient client."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot.embedded", "--host", "127.0.0.1", "--port", port,
+        "--storage-path", str(directory), "--oplog-max-entries", "1000", "--log-level", "ERROR",
+        stdin=asyncio.subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    client = AsyncIOMotorClient[Document](f"mongodb://127.0.0.1:{port}/?retryWrites=false", tz_aware=True)
+    try:
+        yield client
+    finally:
+        client.close()
+        process.terminate()
+        await process.wait()
 
 
 @asynccontextmanager
