@@ -40,8 +40,8 @@ class Visitor:
 
 
 async def test_the_tour_of_the_readme(chromium: Browser, tmp_path: Path) -> None:
-    """Link, act, approve, account for it, be somebody else: every step by hand in the page."""
-    async with running(tmp_path) as (around, _):
+    """Link, act, approve, connect, account for it, be somebody else: every step by hand in the page."""
+    async with running(tmp_path, rotation=False) as (around, _):
         context = await chromium.new_context(viewport={"width": 1280, "height": 800})
         page = await context.new_page()
         ada = Visitor(page)
@@ -91,11 +91,29 @@ async def test_the_tour_of_the_readme(chromium: Browser, tmp_path: Path) -> None
         refunds = [call for call in around.shop.journal if call.path.endswith("/refund")]
         assert [(call.sub, call.scopes, call.status) for call in refunds] == [("auth0|ada", ("orders:refund",), 200)]
 
-        # 4. Account.
+        # 4. Use an account elsewhere.
+        await ada.types("/agent run list_events")
+        await expect(ada.control("account.connect")).to_be_visible()
+        await ada.picture("connect")
+        async with context.expect_page() as opened:
+            await ada.control("account.connect").click()
+        connecting = await opened.value
+        await expect(connecting.get_by_role("heading", name="Connect an account")).to_be_visible()
+        await connecting.get_by_role("button", name="Continue to sign in").click()
+        await connecting.locator('[data-person="ada"]').click()
+        await connecting.locator('button[value="accept"]').click()
+        await expect(connecting.get_by_role("heading", name="Let another program in")).to_be_visible()
+        await connecting.get_by_label("Ada Lindqvist").check()
+        await connecting.get_by_role("button", name="Let it in").click()
+        await expect(connecting.get_by_role("heading", name="is connected")).to_be_visible()
+        await connecting.close()
+        await expect(page.get_by_text("Budget review").last).to_be_visible()
+
+        # 5. Account.
         await ada.types("/agent audit")
         await expect(page.get_by_text("refund_order").last).to_be_visible()
 
-        # 5. Be somebody else.
+        # 6. Be somebody else.
         await page.locator('[data-user="U0BOB"]').click()
         await ada.goes_to("C0SUPPORT")
         await ada.types("/agent status")
