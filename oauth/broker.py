@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from oauth.errors import NotLinked, ProviderUnavailable, ScopeRefused, SealBroken
@@ -19,6 +20,14 @@ _TRY_EVERY = 1.0
 _A_FEW = 10
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.3
 _T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A refresh in this process; without a request it takes up what was left."""
+
+    request: TokenRequest | None
+    task: asyncio.Task[Any]
 
 
 class Broker:
@@ -41,7 +50,7 @@ class Broker:
         self._refresher = refresher
         self._observer = observer
         self._pause = pause
-        self._under_way: dict[str, asyncio.Task[Any]] = {}
+        self._under_way: dict[str, _UnderWay] = {}
 
     async def token(
         self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float = 0.0
@@ -74,13 +83,18 @@ class Broker:
                 return kept
             ahead = self._under_way.get(principal.slack.key)
             if ahead is not None:
-                await asyncio.wait({ahead})
-                _share_outage(ahead)
+                await asyncio.wait({ahead.task})
+                given = self._shared(ahead, link, request)
+                if given is not None:
+                    await self._live(principal)
+                    return given
                 continue
             if link.lease is None or link.lease.left or turn.worth_a_try():
                 # The caller may go away, but between the provider's answer and our save nothing may be cancelled: the
                 # old token is spent by then, and the new one is in this process alone.
-                given = await asyncio.shield(self._begun(principal, self._refresher.refresh(principal, request)))
+                given = await asyncio.shield(
+                    self._begun(principal, request, self._refresher.refresh(principal, request))
+                )
                 if given is not None:
                     await self._live(principal)  # it may have ended while the refresh went on record
                     return given
@@ -103,7 +117,7 @@ class Broker:
             free = [who for who in some if who.slack.key not in self._under_way]
             if not free:
                 continue
-            done, _ = await asyncio.wait([self._begun(who, self._refresher.recover(who)) for who in free])
+            done, _ = await asyncio.wait([self._begun(who, None, self._refresher.recover(who)) for who in free])
             # What goes wrong with one leaves the others alone, unless it is the provider itself.
             if any(isinstance(one.exception(), ProviderUnavailable) for one in done if not one.cancelled()):
                 return
@@ -111,7 +125,7 @@ class Broker:
     async def close(self) -> None:
         """Wait for refreshes under way: a cancelled one could lose the grant."""
         if self._under_way:
-            await asyncio.wait(self._under_way.values(), timeout=_AT_THE_END)
+            await asyncio.wait([one.task for one in self._under_way.values()], timeout=_AT_THE_END)
 
     async def _live(self, principal: Principal) -> Link:
         link = await self._store.link(principal.slack)
@@ -128,10 +142,26 @@ class Broker:
             await self._observer.record(refused)
             raise
 
-    def _begun(self, principal: Principal, work: Coroutine[Any, Any, _T]) -> asyncio.Task[_T]:
+    def _shared(self, ahead: _UnderWay, link: Link, request: TokenRequest) -> AccessToken | None:
+        """What the one ahead got, where it asked for the same; and what kept it from the provider keeps us too.
+
+        Each trying in turn would take ages. Raises ProviderUnavailable, unless there is a token to go on with.
+        """
+        error = None if ahead.task.cancelled() else ahead.task.exception()
+        if isinstance(error, ProviderUnavailable):
+            still_good = self._shelf.find(link, request, margin=False)
+            if still_good is None:
+                raise ProviderUnavailable(error.retry_after)
+            return still_good
+        given: AccessToken | None = ahead.task.result() if error is None and ahead.request == request else None
+        return given
+
+    def _begun(
+        self, principal: Principal, request: TokenRequest | None, work: Coroutine[Any, Any, _T]
+    ) -> asyncio.Task[_T]:
         key = principal.slack.key
         task = asyncio.create_task(work)
-        self._under_way[key] = task
+        self._under_way[key] = _UnderWay(request, task)
 
         def over(done: asyncio.Task[_T]) -> None:
             del self._under_way[key]
@@ -166,10 +196,3 @@ class _Turn:
         self._next = min(self._next * 1.5, _LONGEST_PAUSE)
         self._waited += seconds
         await self._pause(seconds)
-
-
-def _share_outage(ahead: asyncio.Task[Any]) -> None:
-    """What kept the one ahead from the provider keeps those behind it too; each trying in turn would take ages."""
-    error = None if ahead.cancelled() else ahead.exception()
-    if isinstance(error, ProviderUnavailable):
-        raise ProviderUnavailable(error.retry_after)

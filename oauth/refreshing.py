@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -34,6 +35,7 @@ from oauth.verify import Verifier
 
 log = structlog.get_logger(__name__)
 
+_AWAY = timedelta(seconds=5)  # for so long nobody who has a token yet waits for a provider that did not answer
 _SAVE_AGAIN = (0.05, 0.2, 0.5, 1.0, 2.0, 4.0)
 
 
@@ -67,6 +69,7 @@ class Refresher:
         self._plain = TokenRequest(audience, frozenset())
         self._pause = pause
         self._leases = Leases(store)
+        self._away_until: datetime | None = None
         self._patiently = Retries(pause)
 
     async def refresh(self, principal: Principal, request: TokenRequest) -> AccessToken | None:
@@ -103,11 +106,14 @@ class Refresher:
 
     async def _renewed(self, held: Held, request: TokenRequest) -> AccessToken | None:
         still_good = self._shelf.find(held.link, request, margin=False)
+        if still_good is not None and self._away_until is not None and self._clock() < self._away_until:
+            return still_good
         try:
             return await self._spent(held, request, patient=still_good is None)
         except (NotLinked, GrantDead, WrongOrganization, StoreUnavailable):
             raise  # on record, or beyond it
         except ProviderUnavailable as away:
+            self._away_until = self._clock() + _AWAY
             if still_good is not None:
                 log.warning("refresh_put_off", reason=away.code)
                 return still_good

@@ -9,7 +9,7 @@ import pytest
 from oauth.errors import NotLinked, ProviderUnavailable
 from oauth.leasing import SECONDS
 from oauth.models import LinkEvent
-from tests.fakes.house import ADA, READ, House, token
+from tests.fakes.house import ADA, BOB, READ, REFUND, House, token
 from tests.fakes.provider import Gate
 
 
@@ -59,6 +59,42 @@ async def test_t71_a_token_near_its_end_goes_on_while_the_provider_is_away(home:
         await token(home, ada)
     home.provider.away = False
     assert await token(home, ada) != given
+
+
+async def test_t71_fifty_callers_near_the_end_of_their_token_ask_once(home: House) -> None:
+    """Each trying in turn would wait for fifty time-outs; they share the token that is still good."""
+    ada = await home.link()
+    given = await token(home, ada)
+    home.clock.forward(seconds=3600 - 20)
+    home.provider.away = True
+    assert set(await asyncio.gather(*(token(home, ada) for _ in range(50)))) == {given}
+    assert home.provider.refreshes == 2
+
+
+async def test_t71_who_has_a_token_yet_does_not_wait_for_a_provider_that_was_away(home: House) -> None:
+    """For five seconds it is not asked again on their behalf; whoever has none is not kept from asking."""
+    ada, bob = await home.link(ADA), await home.link(BOB)
+    given = await token(home, ada)
+    home.clock.forward(seconds=3600 - 20)
+    home.provider.away = True
+    for _ in range(5):
+        assert await token(home, ada) == given
+    assert home.provider.refreshes == 2
+    home.provider.away = False
+    assert (await token(home, bob)).scopes == READ
+    home.clock.forward(seconds=5)
+    assert await token(home, ada) != given
+
+
+async def test_t71_those_behind_another_request_go_on_with_their_own_token(home: House) -> None:
+    """The one ahead asks in vain for scopes that nobody has a token for; the other token is good for some seconds."""
+    ada = await home.link()
+    given = await token(home, ada)
+    home.clock.forward(seconds=3600 - 20)
+    home.provider.away = True
+    outcomes = await asyncio.gather(token(home, ada, REFUND), token(home, ada), return_exceptions=True)
+    assert (type(outcomes[0]), outcomes[1]) == (ProviderUnavailable, given)
+    assert home.provider.refreshes == 2
 
 
 async def test_t71_a_call_that_takes_longer_than_the_old_token_lasts_does_not_get_it(home: House) -> None:
