@@ -61,6 +61,19 @@ async def test_t71_a_token_near_its_end_goes_on_while_the_provider_is_away(home:
     assert await token(home, ada) != given
 
 
+async def test_t36_a_token_that_is_nearly_over_when_it_comes_is_shared_all_the_same(home: House) -> None:
+    """Short-lived and slow to come: each of fifty would find it too old and ask for another."""
+    ada = await home.link()
+    home.provider.lifetime = 4.0
+
+    async def slow() -> None:
+        home.clock.forward(seconds=3.5)
+
+    home.provider.hold = slow
+    given = await asyncio.gather(*(token(home, ada) for _ in range(50)))
+    assert (len(set(given)), home.provider.refreshes) == (1, 1)
+
+
 async def test_t71_fifty_callers_near_the_end_of_their_token_ask_once(home: House) -> None:
     """Each trying in turn would wait for fifty time-outs; they share the token that is still good."""
     ada = await home.link()
