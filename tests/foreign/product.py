@@ -219,13 +219,13 @@ async def world(
         assert code == 0, keys
         environment |= dict(line.split("=", 1) for line in shlex.split(keys))
         products = tuple(_replica(number, environment, directory) for number in range(replicas))
-        async with AsyncExitStack() as ends:
-            for product in products:
-                ends.push_async_callback(product.end)
+        try:
             async with asyncio.TaskGroup() as starts:
                 for product in products:
                     starts.create_task(product.start())
             yield World(products, workspace, provider, shop, environment, openid, second)
+        finally:
+            await asyncio.gather(*(product.end() for product in products))
 
 
 def _public(key: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import aiohttp
+import pytest
 from joserfc.jwk import ECKey
 
 from tests.foreign import rig
@@ -102,7 +104,7 @@ async def test_an_outage_is_an_answer_that_spends_nothing() -> None:
             data={"grant_type": "refresh_token", "refresh_token": given["refresh_token"]},
         ) as answer:
             assert (answer.status, answer.headers["Retry-After"]) == (429, "7")
-        await endpoint.fails(None)
+        await endpoint.works()
         assert (await who.refresh(given["refresh_token"], scope="orders:read"))[0] == 200
         assert [(each["status"], each.get("scope")) for each in await endpoint.refreshes(ADA)] == [
             (429, None),
@@ -121,6 +123,17 @@ async def test_a_held_answer_has_spent_the_token() -> None:
         assert await grants(who) == ["spent", "live"]
         await endpoint.holds(False)
         assert (await waiting)[0] == 200
+
+
+async def test_a_lost_answer_has_spent_the_token() -> None:
+    """The connection breaks, the token is rotated all the same, and the next answer arrives."""
+    async with client() as who:
+        endpoint, given = TokenEndpoint(who.provider.issuer), await who.tokens("ada")
+        await endpoint.loses(1)
+        with pytest.raises(aiohttp.ServerDisconnectedError):
+            await who.refresh(given["refresh_token"])
+        assert await grants(who) == ["spent", "live"]
+        assert (await who.refresh(given["refresh_token"]))[0] == 400
 
 
 async def test_a_secret_is_of_no_use_where_a_key_is_wanted() -> None:

@@ -1,13 +1,14 @@
 // The token and the revocation endpoint of the provider, as a test wants them: how long tokens live, how long a spent
-// refresh token is forgiven, answers that are held, outages. And a journal of what they were asked and have given.
+// refresh token is forgiven, answers that are held or lost, outages. And a journal of what they were asked and have given.
 import { gate } from './gate.mjs'
 
 const ROUTES = { '/token': 'token', '/token/revocation': 'revocation' }
 const answers = gate()
 const spentAt = new Map()
 
-// `lifetime` of access tokens in seconds, `overlap` the same for spent refresh tokens, by `sub`; `outage` is a status.
-export const mood = { lifetime: 300, overlap: {}, outage: null, retry_after: null }
+// `lifetime` of access tokens in seconds, `overlap` the same for spent refresh tokens, by `sub`; `outage` is a status;
+// `lost` answers to refreshes end in a connection that breaks.
+export const mood = { lifetime: 300, overlap: {}, outage: null, retry_after: null, lost: 0 }
 export const asked = []
 export const issued = []
 
@@ -57,7 +58,13 @@ export async function watched(ctx, next) {
   const form = ctx.oidc?.body ?? {}
   note(endpoint, form, ctx)
   if (endpoint === 'token' && ctx.status === 200) remember(ctx)
-  if (form.grant_type === 'refresh_token') await answers.passed()
+  if (form.grant_type !== 'refresh_token') return
+  await answers.passed()
+  if (mood.lost > 0) {
+    mood.lost -= 1
+    ctx.respond = false
+    ctx.req.socket.destroy()
+  }
 }
 
 // Within the overlap a spent token is taken once more, as at Auth0; the provider itself knows of no such thing.

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from tests.foreign import rig
+from tests.foreign.client import claims
 
 Entry = dict[str, Any]
 
@@ -41,9 +42,17 @@ class TokenEndpoint:
         """Whether it does what it is told and keeps the answers to refreshes back, until it is told otherwise."""
         await self._becomes(held=held)
 
-    async def fails(self, status: int | None, retry_after: int | None = None) -> None:
-        """From now on it answers every call with this status, and does nothing; with None it works again."""
+    async def loses(self, answers: int) -> None:
+        """It does what it is told for so many refreshes, and breaks the connection instead of answering."""
+        await self._becomes(lost=answers)
+
+    async def fails(self, status: int, retry_after: int | None = None) -> None:
+        """From now on it answers every call with this status, and does nothing."""
         await self._becomes(outage=status, retry_after=retry_after)
+
+    async def works(self) -> None:
+        """It answers everything again, what it holds too, and forgives nobody."""
+        await self._becomes(outage=None, retry_after=None, held=False, lost=0, overlap={})
 
     async def spent(self, sub: str, after: int = 0) -> None:
         """Wait until it has given an answer to a refresh of this person's token, heard or not."""
@@ -57,6 +66,11 @@ class TokenEndpoint:
         url, form = f"{self.issuer}/rig/mood", {"to": json.dumps(mood)}
         async with aiohttp.ClientSession() as session, session.post(url, data=form) as answer:
             assert answer.status == 200
+
+
+async def over(*access_tokens: str) -> None:
+    """Wait until all of these are over, also for whoever counts from their arrival: a JWT knows whole seconds only."""
+    await reached(max(claims(token)["exp"] for token in access_tokens) + 0.5)
 
 
 async def reached(moment: float) -> None:
