@@ -24,6 +24,7 @@ ReadAnswer = Callable[[httpx2.Response], httpx2.Response]
 TIMEOUT = 10.0
 _ASSERTION_SECONDS = 60
 _LARGEST = 262_144
+_OF_THE_BODY = {"content-encoding", "content-length", "transfer-encoding"}  # as it came, and not as it is passed on
 
 
 class RelyingParty:
@@ -130,14 +131,9 @@ class RelyingParty:
     async def _json(self, address: str) -> dict[str, Any]:
         try:
             async with asyncio.timeout(self._timeout), self._http.stream("GET", address) as answer:
-                body = b""
-                async for part in answer.aiter_bytes():
-                    body += part
-                    if len(body) > _LARGEST:
-                        raise ProviderUnavailable
                 if answer.status_code != 200:
                     raise ProviderUnavailable(retry_after(answer))
-                found = httpx2.Response(200, content=body).json()
+                found = httpx2.Response(200, content=await _whole(answer)).json()
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, ValueError, RecursionError):
             raise ProviderUnavailable from None
         if not isinstance(found, dict):
@@ -146,10 +142,26 @@ class RelyingParty:
 
 
 class _Borrowed(httpx2.AsyncBaseTransport):
-    """Sends through another client's connections."""
+    """Sends through another client's connections, and reads what comes up to a bound."""
 
     def __init__(self, lender: httpx2.AsyncClient) -> None:
         self._lender = lender
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        return await self._lender.send(request, stream=True)
+        answer = await self._lender.send(request, stream=True)
+        try:
+            body = await _whole(answer)
+        finally:
+            await answer.aclose()
+        headers = [(name, value) for name, value in answer.headers.multi_items() if name.lower() not in _OF_THE_BODY]
+        return httpx2.Response(answer.status_code, headers=headers, content=body)
+
+
+async def _whole(answer: httpx2.Response) -> bytes:
+    """The body, unpacked. Raises httpx2's error for an answer that keeps to no protocol where it is too long."""
+    body = b""
+    async for part in answer.aiter_bytes():
+        body += part
+        if len(body) > _LARGEST:
+            raise httpx2.RemoteProtocolError("the answer is too long")
+    return body
