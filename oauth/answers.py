@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import httpx2
 
 from oauth.errors import ProviderUnavailable
 from oauth.models import TokenSet
 
-_ABOUT_US = frozenset({"invalid_client", "access_denied", "unauthorized_client"})
+_ABOUT_US = ("invalid_client", "access_denied", "unauthorized_client")
 
 
 def answered(answer: httpx2.Response) -> httpx2.Response:
@@ -19,7 +19,7 @@ def answered(answer: httpx2.Response) -> httpx2.Response:
 
     The lifetime is made a number here: authlib fails on one that is none, and the tokens beside it would be lost.
     """
-    return _answered(answer, frozenset())
+    return _answered(answer, ())
 
 
 def answered_of_connection(answer: httpx2.Response) -> httpx2.Response:
@@ -27,7 +27,7 @@ def answered_of_connection(answer: httpx2.Response) -> httpx2.Response:
     return _answered(answer, _ABOUT_US)
 
 
-def _answered(answer: httpx2.Response, about_us: frozenset[str]) -> httpx2.Response:
+def _answered(answer: httpx2.Response, about_us: tuple[str, ...]) -> httpx2.Response:
     """`about_us` are the errors of a 401 that are about our own credentials; none named means all."""
     if answer.status_code == 429:
         raise ProviderUnavailable(retry_after(answer), untouched=True)
@@ -53,7 +53,9 @@ def retry_after(answer: httpx2.Response) -> float | None:
 def token_set(given: Mapping[str, Any], asked: frozenset[str]) -> TokenSet:
     """A missing `scope` means: as asked (RFC 6749 section 5.1)."""
     access, refresh, identity = (given.get(n) for n in ("access_token", "refresh_token", "id_token"))
-    if not isinstance(access, str) or not access or str(given.get("token_type", "")).lower() != "bearer":
+    if not _is_token(access) or str(given.get("token_type", "")).lower() != "bearer":
+        raise ProviderUnavailable
+    if isinstance(refresh, str) and refresh and not _is_token(refresh):
         raise ProviderUnavailable
     scope = given.get("scope")
     return TokenSet(
@@ -63,6 +65,11 @@ def token_set(given: Mapping[str, Any], asked: frozenset[str]) -> TokenSet:
         expires_in=given["expires_in"],
         scopes=frozenset(scope.split()) if isinstance(scope, str) else asked,
     )
+
+
+def _is_token(value: object) -> TypeGuard[str]:
+    """Printable ASCII (RFC 6749 appendix A.12 and A.17): what else would break a header, or could not be sealed."""
+    return isinstance(value, str) and value != "" and value.isascii() and value.isprintable()
 
 
 def _seconds(lifetime: object) -> float:

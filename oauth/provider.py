@@ -157,7 +157,7 @@ class Provider(RelyingParty):
             }
             given = await self._granted(body, answered_of_connection)
         except OAuthError as error:
-            if error.error in {"invalid_client", "unauthorized_client"}:
+            if error.error in ("invalid_client", "unauthorized_client"):  # no set: it may be anything that JSON knows
                 raise _refused("token_vault", error) from None
             raise AccountNotConnected(connection, scopes) from None
         # Nothing beside it is ours: a refresh token in this answer would be the third party's.

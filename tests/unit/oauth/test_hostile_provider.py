@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp import web
 
-from oauth.errors import ProviderUnavailable
+from oauth.errors import AccountNotConnected, ProviderUnavailable
 from oauth.provider import Provider
 from tests.fakes.endpoint import GOOD, READ, Endpoint
 
@@ -44,3 +44,25 @@ async def test_t71_an_answer_is_read_up_to_a_bound(
         endpoint.will(LONG)
     with pytest.raises(ProviderUnavailable):
         await CALLS[call](provider)
+
+
+@pytest.mark.parametrize("name", ["access_token", "refresh_token"])
+@pytest.mark.parametrize("value", ["\ud800", "a\r\nHost: b", "\u00e9", "a\u0000b"])
+async def test_t71_a_token_is_printable_ascii(provider: Provider, endpoint: Endpoint, name: str, value: str) -> None:
+    """What can neither be sealed nor stand in a header is no token (RFC 6749 appendix A; guard: `_is_token`)."""
+    for call in ("refresh", "connected") if name == "access_token" else ("refresh",):
+        endpoint.will(json.dumps(GOOD | {name: value}))
+        with pytest.raises(ProviderUnavailable):
+            await CALLS[call](provider)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("error", [["invalid_client"], {"a": 1}, None, 7])
+async def test_t71_an_error_that_is_no_word_is_an_error_all_the_same(
+    provider: Provider, endpoint: Endpoint, status: int, error: object
+) -> None:
+    """A list cannot be looked up in a set; the caller gets one of the errors that it knows."""
+    for call in ("refresh", "connected"):
+        endpoint.will({"error": error}, status)
+        with pytest.raises((ProviderUnavailable, AccountNotConnected)):
+            await CALLS[call](provider)
