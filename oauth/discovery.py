@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import httpx2
 import structlog
 
 from oauth.errors import ProviderUnavailable
@@ -16,7 +17,9 @@ log = structlog.get_logger(__name__)
 
 _FRESH = timedelta(hours=1)
 _PATIENCE = timedelta(seconds=5)
+_PORTS = 65_536
 _NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_USED = ("revocation_endpoint", "pushed_authorization_request_endpoint")
 
 
 class Discovery:
@@ -56,10 +59,27 @@ class Discovery:
         if found.get("issuer") != self._issuer:
             # To the letter (section 4.3): a slash more or less is the usual mistake, and the document shows which.
             log.error("issuer_differs", configured=self._issuer, published=str(found.get("issuer"))[:200])
-        elif all(isinstance(found.get(name), str) for name in _NEEDED):
+        elif wrong := [name for name in (*_NEEDED, *_USED) if not self._is_usable(found, name)]:
+            log.error("discovery_unusable", configured=self._issuer, names=wrong)
+        else:
             self._known, self._fetched_at = found, self._clock()
             return
         self._failed_at = self._clock()
+
+    def _is_usable(self, found: Mapping[str, Any], name: str) -> bool:
+        """Whether it is an address that secrets may be sent to, on whatever host: the issuer says which.
+
+        Never in the clear where the issuer itself is not: each of them has to be https (section 3).
+        """
+        address = found.get(name)
+        if address is None:
+            return name not in _NEEDED
+        try:
+            url = httpx2.URL(address)
+        except (httpx2.InvalidURL, TypeError, ValueError):
+            return False
+        secure = {"https"} if self._issuer.startswith("https:") else {"https", "http"}
+        return url.scheme in secure and bool(url.host) and (url.port or 0) < _PORTS
 
     def _fresh(self) -> bool:
         return self._fetched_at is not None and self._clock() - self._fetched_at < _FRESH

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from aiohttp import web
 
-from oauth.errors import AccountNotConnected, ProviderUnavailable
+from oauth.discovery import Discovery
+from oauth.errors import AccountNotConnected, IdentityError, ProviderUnavailable
 from oauth.provider import Provider
-from tests.fakes.endpoint import GOOD, READ, Endpoint
+from tests.conftest import HandClock
+from tests.fakes.endpoint import GOOD, READ, Endpoint, provider_for
 
 Call = Callable[[Provider], Awaitable[object]]
 
@@ -66,3 +69,49 @@ async def test_t71_an_error_that_is_no_word_is_an_error_all_the_same(
         endpoint.will({"error": error}, status)
         with pytest.raises((ProviderUnavailable, AccountNotConnected)):
             await CALLS[call](provider)
+
+
+NO_ADDRESSES = [
+    "http://[::1",
+    "::::",
+    "http://127.0.0.1:99999/",
+    "token",
+    "file:///etc/passwd",
+    "http:///",
+    "http://\ud800/",
+]
+USED = ["token_endpoint", "authorization_endpoint", "jwks_uri", "revocation_endpoint"]
+
+
+@pytest.mark.parametrize("name", [*USED, "pushed_authorization_request_endpoint"])
+@pytest.mark.parametrize("address", NO_ADDRESSES)
+async def test_t71_a_document_with_an_address_that_is_none_is_none(
+    endpoint: Endpoint, clock: HandClock, name: str, address: str
+) -> None:
+    """Each call says that the provider is not to be had, and nothing else (guard: `Discovery._is_usable`)."""
+    endpoint.discovery = {name: address}
+    provider = provider_for(endpoint, clock)
+    for call in ("refresh", "revoke", "authorize", "keys"):
+        with pytest.raises(IdentityError) as problem:
+            await CALLS[call](provider)
+        assert isinstance(problem.value, ProviderUnavailable)
+    assert endpoint.forms == []
+    await provider.close()
+
+
+@pytest.mark.parametrize("name", [*USED, "pushed_authorization_request_endpoint"])
+async def test_t71_no_secret_is_sent_in_the_clear(clock: HandClock, name: str) -> None:
+    """Where the issuer is https, so is what it names, on its own host or another (guard: `Discovery._is_usable`)."""
+    issuer = "https://tenant.example/"
+    document = {known: f"https://elsewhere.example/{known}" for known in USED} | {"issuer": issuer}
+    for address, good in ((f"https://elsewhere.example/{name}", True), (f"http://tenant.example/{name}", False)):
+
+        async def fetch(_: str, address: str = address) -> dict[str, Any]:
+            return document | {name: address}
+
+        discovery = Discovery(issuer, fetch, clock)
+        if good:
+            assert (await discovery.document())[name] == address
+        else:
+            with pytest.raises(ProviderUnavailable):
+                await discovery.document()
