@@ -61,7 +61,7 @@ class Vault:
         """Whether it was sealed under the key that seals now."""
         try:
             header = json.loads(urlsafe_b64decode(sealed.partition(".")[0].encode()))
-        except ValueError:
+        except (ValueError, TypeError, AttributeError, RecursionError):  # anything may stand in a database
             return False
         return isinstance(header, dict) and header.get("kid") == self._first.kid
 

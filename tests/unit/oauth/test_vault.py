@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -78,6 +79,18 @@ def test_t35_what_is_no_seal_is_refused(text: str) -> None:
     """Anything else in its place is told in one word, whatever it is."""
     with pytest.raises(SealBroken):
         Vault(token_keys("k1")).open(text, record="r", name="n")
+
+
+@pytest.mark.parametrize(
+    "found", [7, None, {"a": 1}, [], b"e30", "W1tb" * 50_000, "bnVsbA.a.b.c.d", "eyJraWQiOltdfQ.a.b.c.d"]
+)
+def test_t35_what_is_not_even_text_is_refused(found: Any) -> None:
+    """Whoever writes to the database can put anything there, and it ends no round over all secrets (guard: the errors
+    named in `Vault.current`)."""
+    vault = Vault(token_keys("k1"))
+    with pytest.raises(SealBroken):
+        vault.open(found, record="r", name="n")
+    assert not vault.current(found)
 
 
 def test_t35_an_unknown_key_stays_closed_and_a_second_key_opens() -> None:
