@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from oauth.errors import NotLinked, ProviderUnavailable, ScopeRefused, SealBroken
-from oauth.models import AccessToken, Link, LinkEvent, LinkObserver, Pause, Principal, TokenRequest
+from oauth.models import AccessToken, Link, LinkEvent, LinkObserver, LinkVersion, Pause, Principal, TokenRequest
 from oauth.ports import LinkStore
 from oauth.refreshing import Refresher
 from oauth.shelf import Shelf
@@ -18,14 +17,15 @@ _AT_THE_END = 25.0
 _PATIENCE = 45.0  # as long as another process may take, its death, and our own attempt after that
 _TRY_EVERY = 1.0
 _A_FEW = 10
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.3
+_FIRST_STEP, _LONGEST_STEP = 0.04, 0.32
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class _UnderWay:
-    """A refresh in this process; without a request it takes up what was left."""
+    """A refresh in this process, of one version of a link; without a request it takes up what was left."""
 
+    version: LinkVersion
     request: TokenRequest | None
     task: asyncio.Task[Any]
 
@@ -143,7 +143,8 @@ class Broker:
             raise
 
     def _shared(self, ahead: _UnderWay, link: Link, request: TokenRequest) -> AccessToken | None:
-        """What the one ahead got, where it asked for the same; and what kept it from the provider keeps us too.
+        """What the one ahead got, where it asked for the same for the same link; and what kept it from the provider
+        keeps us too.
 
         Each trying in turn would take ages. Raises ProviderUnavailable, unless there is a token to go on with.
         """
@@ -153,7 +154,8 @@ class Broker:
             if still_good is None:
                 raise ProviderUnavailable(error.retry_after)
             return still_good
-        given: AccessToken | None = ahead.task.result() if error is None and ahead.request == request else None
+        same = (ahead.version, ahead.request) == (link.principal.version, request)
+        given: AccessToken | None = ahead.task.result() if error is None and same else None
         return given
 
     def _begun(
@@ -161,7 +163,7 @@ class Broker:
     ) -> asyncio.Task[_T]:
         key = principal.slack.key
         task = asyncio.create_task(work)
-        self._under_way[key] = _UnderWay(request, task)
+        self._under_way[key] = _UnderWay(principal.version, request, task)
 
         def over(done: asyncio.Task[_T]) -> None:
             del self._under_way[key]
@@ -173,11 +175,14 @@ class Broker:
 
 
 class _Turn:
-    """Waits while another process refreshes, longer each time. It may be dead, so once a second it is worth a try."""
+    """Waits while another process refreshes, longer each time. It may be dead, so once a second it is worth a try.
+
+    All who wait in this process look at the same moments, so that their reads go out as one.
+    """
 
     def __init__(self, pause: Pause) -> None:
         self._pause = pause
-        self._next = _FIRST_PAUSE
+        self._step = _FIRST_STEP
         self._waited = 0.0
         self._tried = 0.0
 
@@ -192,7 +197,7 @@ class _Turn:
         return worth
 
     async def wait(self) -> None:
-        seconds = self._next * random.uniform(0.5, 1.5)  # noqa: S311 - jitter, not a secret
-        self._next = min(self._next * 1.5, _LONGEST_PAUSE)
+        seconds = self._step - asyncio.get_running_loop().time() % self._step
+        self._step = min(self._step * 2, _LONGEST_STEP)
         self._waited += seconds
         await self._pause(seconds)

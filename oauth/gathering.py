@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 
 _V = TypeVar("_V")
 
-_AT_ONCE = 4
+_AT_ONCE = 2
 
 
 class Gathered(Generic[_V]):
