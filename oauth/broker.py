@@ -84,7 +84,7 @@ class Broker:
             ahead = self._under_way.get(principal.slack.key)
             if ahead is not None:
                 await asyncio.wait({ahead.task})
-                given = self._shared(ahead, link, request)
+                given = await self._shared(ahead, link, request)
                 if given is not None:
                     await self._live(principal)
                     return given
@@ -133,16 +133,16 @@ class Broker:
             raise NotLinked
         return link
 
-    async def _at_hand(self, link: Link, request: TokenRequest) -> AccessToken | None:
+    async def _at_hand(self, link: Link, request: TokenRequest, *, margin: bool = True) -> AccessToken | None:
         try:
-            return self._shelf.find(link, request)
+            return self._shelf.find(link, request, margin=margin)
         except SealBroken as broken:
             who = link.principal
             refused = LinkEvent("token.refused", "denied", who.slack, who.identity, broken.code, principal=who)
             await self._observer.record(refused)
             raise
 
-    def _shared(self, ahead: _UnderWay, link: Link, request: TokenRequest) -> AccessToken | None:
+    async def _shared(self, ahead: _UnderWay, link: Link, request: TokenRequest) -> AccessToken | None:
         """What the one ahead got, where it asked for the same for the same link; and what kept it from the provider
         keeps us too.
 
@@ -150,7 +150,7 @@ class Broker:
         """
         error = None if ahead.task.cancelled() else ahead.task.exception()
         if isinstance(error, ProviderUnavailable):
-            still_good = self._shelf.find(link, request, margin=False)
+            still_good = await self._at_hand(link, request, margin=False)
             if still_good is None:
                 raise ProviderUnavailable(error.retry_after)
             return still_good

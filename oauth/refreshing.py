@@ -82,8 +82,13 @@ class Refresher:
                 return None
             # After one that was left the refresh token is spent again, whatever is at hand: while the provider
             # forgives it, this saves the grant.
-            kept = None if held.left else self._shelf.find(held.link, request)
-            return kept if kept is not None else await self._renewed(held, request)
+            try:
+                kept = None if held.left else self._shelf.find(held.link, request)
+                still_good = self._shelf.find(held.link, request, margin=False)
+            except SealBroken as altered:
+                await self._record(principal, "token.refused", "denied", reason=altered.code)
+                raise
+            return kept if kept is not None else await self._renewed(held, request, still_good)
 
     async def left(self) -> list[Principal]:
         """A hundred at most of those whose refresh was left unsettled. Raises StoreUnavailable."""
@@ -104,8 +109,7 @@ class Refresher:
                 held.unsettled = False  # nothing can be saved
                 raise
 
-    async def _renewed(self, held: Held, request: TokenRequest) -> AccessToken | None:
-        still_good = self._shelf.find(held.link, request, margin=False)
+    async def _renewed(self, held: Held, request: TokenRequest, still_good: AccessToken | None) -> AccessToken | None:
         if still_good is not None and self._away_until is not None and self._clock() < self._away_until:
             return still_good
         try:

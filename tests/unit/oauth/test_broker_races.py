@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from oauth.errors import NotLinked
+from oauth.errors import NotLinked, SealBroken
 from oauth.models import LinkEvent
-from tests.fakes.house import ADA, EVE_MAIL, READ, House, token
+from tests.fakes.house import ADA, EVE_MAIL, READ, REFUND, House, token
 from tests.fakes.provider import Gate
 
 
@@ -37,3 +38,20 @@ async def test_t39_nobody_gets_the_token_of_a_link_that_ended_before_theirs(home
     given, kept = await late, home.store.kept_links[ADA.key]
     assert given.jti in {access.jti for access in kept.access}
     assert (given.scopes, kept.principal.identity.sub) == (READ, anew.sub)
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+async def test_t34_a_swapped_token_near_its_end_is_on_record_too(home: House, ahead: bool) -> None:
+    """It is too old to be handed out, and is looked at for an outage all the same, by whoever refreshes and by whoever
+    waits for them (guards: the entry in `Refresher._renewed` and in `Broker._at_hand`)."""
+    ada = await home.link()
+    await token(home, ada)
+    kept = home.store.kept_links[ADA.key]
+    (access,) = kept.access
+    home.store.kept_links[ADA.key] = replace(kept, access=(replace(access, scopes=REFUND),))
+    home.clock.forward(seconds=3600 - 20)
+    home.provider.away, home.provider.retry_after = True, None
+    calls = [token(home, ada, READ), token(home, ada, REFUND)] if ahead else [token(home, ada, REFUND)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(outcomes[-1], SealBroken)
+    assert ("token.refused", "denied", "seal_broken") in home.observer.entries()
