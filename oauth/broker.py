@@ -102,9 +102,19 @@ class Broker:
         raise ProviderUnavailable
 
     async def forget(self, principal: Principal, connection: str) -> None:
-        """Let go of the third party's token that is kept: the person has connected an account anew."""
-        request = TokenRequest.of_connection(connection, frozenset())
-        await self._store.forget_access(principal, request.audience)
+        """Let go of the third party's token that is kept: the person has connected an account anew.
+
+        Whoever has the lease has read the link before that, and may save the token back, so it is looked for again
+        after them. Raises StoreUnavailable.
+        """
+        audience = TokenRequest.of_connection(connection, frozenset()).audience
+        turn = _Turn(self._pause)
+        while not turn.over:
+            await self._store.forget_access(principal, audience)
+            link = await self._store.link(principal.slack)
+            if link is None or (link.lease is None and all(kept.audience != audience for kept in link.access)):
+                return
+            await turn.wait()
 
     async def recover(self) -> None:
         """Take up what processes left that died over a refresh. For the periodic round of every replica.

@@ -12,6 +12,8 @@ from oauth.models import LinkEvent
 from tests.fakes.house import ADA, EVE_MAIL, READ, REFUND, House, token
 from tests.fakes.provider import Gate
 
+EVENTS = frozenset({"events:read"})
+
 
 async def test_t39_nobody_gets_the_token_of_a_link_that_ended_before_theirs(home: House) -> None:
     """Ada links anew, as somebody else at the provider, while a refresh of her former link goes on record: what it
@@ -55,3 +57,48 @@ async def test_t34_a_swapped_token_near_its_end_is_on_record_too(home: House, ah
     outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert isinstance(outcomes[-1], SealBroken)
     assert ("token.refused", "denied", "seal_broken") in home.observer.entries()
+
+
+async def test_a_third_partys_token_that_was_let_go_of_does_not_come_back(home: House) -> None:
+    """Another refresh read the link before, and saves it after: the former account's token is not saved back with it
+    (guard: `Broker.forget` waits for who has the lease)."""
+    ada, other = await home.link(), home.replica()
+    home.provider.accounts[ada.sub, "almanac"] = EVENTS
+    former = await home.rooms.broker.connected(ada, "almanac", EVENTS)
+    home.provider.hold = gate = Gate()
+    refreshing = asyncio.create_task(token(other, ada))
+    await gate.reached.wait()
+    forgetting = asyncio.create_task(home.rooms.broker.forget(ada, "almanac"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    gate.open()
+    await asyncio.gather(refreshing, forgetting)
+    assert (await home.rooms.broker.connected(ada, "almanac", EVENTS)).value != former.value
+
+
+async def test_a_token_that_was_saved_back_in_the_very_moment_is_let_go_of_too(home: House) -> None:
+    """Whoever had the lease has given it back by the time one looks (guard: the look at `access` in
+    `Broker.forget`)."""
+    ada, other = await home.link(), home.replica()
+    home.provider.accounts[ada.sub, "almanac"] = EVENTS
+    former = await home.rooms.broker.connected(ada, "almanac", EVENTS)
+    home.provider.hold = gate = Gate()
+    refreshing = asyncio.create_task(token(other, ada))
+    await gate.reached.wait()
+
+    async def saved() -> None:
+        gate.open()
+        await refreshing
+
+    home.store.first["link"] = saved
+    await home.rooms.broker.forget(ada, "almanac")
+    assert (await home.rooms.broker.connected(ada, "almanac", EVENTS)).value != former.value
+
+
+async def test_who_lets_go_of_a_token_does_not_wait_for_ever(home: House) -> None:
+    """A lease that nobody ends: what could be dropped is dropped, and the caller goes on."""
+    ada = await home.link()
+    home.store.clock = lambda: home.clock.now.replace(year=2000)
+    await home.store.lease(ada, "stuck", 6.0)
+    await asyncio.wait_for(home.rooms.broker.forget(ada, "almanac"), 10)
+    assert home.store.calls["forget_access"] > 1
