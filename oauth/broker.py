@@ -92,9 +92,8 @@ class Broker:
             if link.lease is None or link.lease.left or turn.worth_a_try():
                 # The caller may go away, but between the provider's answer and our save nothing may be cancelled: the
                 # old token is spent by then, and the new one is in this process alone.
-                given = await asyncio.shield(
-                    self._begun(principal, request, self._refresher.refresh(principal, request))
-                )
+                refresh = self._refresher.refresh(principal, request, take_over=link.lease is not None)
+                given = await asyncio.shield(self._begun(principal, request, refresh))
                 if given is not None:
                     await self._live(principal)  # it may have ended while the refresh went on record
                     return given

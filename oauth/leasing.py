@@ -54,11 +54,17 @@ class Leases:
         self._pause = pause
 
     @asynccontextmanager
-    async def hold(self, principal: Principal) -> AsyncIterator[Held | None]:
-        """The lease, prolonged until the end of the block; None if somebody else has it, or the link is another."""
+    async def hold(self, principal: Principal, *, take_over: bool = False) -> AsyncIterator[Held | None]:
+        """The lease, prolonged until the end of the block; None if somebody else has it, or the link is another.
+
+        `take_over` where a lease was seen on the link: it is had only if that one is over.
+        """
         owner = secrets.token_hex(8)
         until = _from_now()
-        link = await self._store.lease(principal, owner, SECONDS)
+        if take_over:
+            link = await self._store.take_over(principal, owner, SECONDS)
+        else:
+            link = await self._store.lease(principal, owner)
         if link is None or link.lease is None or link.lease.owner != owner:
             yield None
             return
@@ -78,7 +84,7 @@ class Leases:
             await self._pause(BEAT)
             until = _from_now()
             with contextlib.suppress(StoreUnavailable):
-                if not await self._store.prolong(held.link.principal, held.owner, SECONDS):
+                if not await self._store.prolong(held.link.principal, held.owner):
                     return
                 held.until = until
 

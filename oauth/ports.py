@@ -70,14 +70,20 @@ class LinkStore(SealedStore, Protocol):
     async def remove_link(self, link: Link) -> bool:
         """Remove it if it is the same yet, by version and generation."""
 
-    async def lease(self, principal: Principal, owner: str, seconds: float) -> Link | None:
-        """Take the right to refresh for so long by the store's own clock, unless somebody has it.
+    async def lease(self, principal: Principal, owner: str) -> Link | None:
+        """Take the right to refresh; the link as it is then.
 
-        The link as it is at that moment, whose `lease` says who has it; None where it is not the principal's any more.
+        None if somebody has it, or died with it, or the link is not the principal's any more.
         """
 
-    async def prolong(self, principal: Principal, owner: str, seconds: float) -> bool:
-        """Keep the lease for so long from now; False if it is not this owner's any more."""
+    async def take_over(self, principal: Principal, owner: str, lasting: float) -> Link | None:
+        """Take it from whoever has not prolonged it in the last `lasting` seconds by the store's own clock.
+
+        The link as it is then, its lease marked as left; None as for `lease`, and also if nobody has it.
+        """
+
+    async def prolong(self, principal: Principal, owner: str) -> bool:
+        """Keep the lease, counted from now; False if it is not this owner's any more."""
 
     async def release(self, principal: Principal, owner: str) -> None:
         """Give the lease back without a change."""
@@ -85,8 +91,8 @@ class LinkStore(SealedStore, Protocol):
     async def leave(self, principal: Principal, owner: str) -> None:
         """Give the lease up with its work not settled: it is over at once, and whoever has it next is told."""
 
-    async def left(self) -> list[Principal]:
-        """A hundred at most of those whose lease is over by the store's own clock, and was not given back."""
+    async def left(self, lasting: float) -> list[Principal]:
+        """A hundred at most of those whose lease nobody has prolonged for so long, nor given back."""
 
     async def save(self, link: Link) -> bool:
         """Save what a refresh brought, one generation up, and end the lease.

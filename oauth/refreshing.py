@@ -23,7 +23,7 @@ from oauth.errors import (
     WrongOrganization,
 )
 from oauth.grants import Revoker
-from oauth.leasing import Held, Leases
+from oauth.leasing import SECONDS, Held, Leases
 from oauth.minted import Minted
 from oauth.models import AccessToken, Clock, Link, LinkEvent, LinkObserver, Pause, Principal, TokenRequest, TokenSet
 from oauth.ports import LinkStore
@@ -72,12 +72,14 @@ class Refresher:
         self._away_until: datetime | None = None
         self._patiently = Retries(pause)
 
-    async def refresh(self, principal: Principal, request: TokenRequest) -> AccessToken | None:
+    async def refresh(
+        self, principal: Principal, request: TokenRequest, *, take_over: bool = False
+    ) -> AccessToken | None:
         """A new token, or one that another process was first to get; None where the caller has to look again.
 
-        Raises as `Broker.token` does.
+        `take_over` where the caller has seen a lease. Raises as `Broker.token` does.
         """
-        async with self._leases.hold(principal) as held:
+        async with self._leases.hold(principal, take_over=take_over) as held:
             if held is None:
                 return None
             # After one that was left the refresh token is spent again, whatever is at hand: while the provider
@@ -92,7 +94,7 @@ class Refresher:
 
     async def left(self) -> list[Principal]:
         """A hundred at most of those whose refresh was left unsettled. Raises StoreUnavailable."""
-        return await self._store.left()
+        return await self._store.left(SECONDS)
 
     async def recover(self, principal: Principal) -> None:
         """Refresh what was left, although nobody asks: later the grant may be lost. One attempt, and no entry for it
@@ -100,7 +102,7 @@ class Refresher:
 
         Raises as `refresh` does.
         """
-        async with self._leases.hold(principal) as held:
+        async with self._leases.hold(principal, take_over=True) as held:
             if held is None or not held.left:
                 return
             try:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
-from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from oauth import records
@@ -21,8 +20,8 @@ from oauth.records import SCHEMA, Document
 from oauth.tickets.store import MongoTicketStore, each, told
 
 _MOST_LEFT = 100
-# As numbers: not every server that speaks the protocol compares its own `$$NOW` with a stored date.
-_OVER = {"$lte": [{"$toLong": "$lease.until"}, {"$toLong": "$$NOW"}]}
+_LEASED = {"lease.owner": {"$exists": True}}
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MongoLinkStore(MongoTicketStore):
@@ -41,7 +40,7 @@ class MongoLinkStore(MongoTicketStore):
         await self._links.create_index([("workspace", 1), ("iss", 1), ("sub", 1)], unique=True, name="one_identity")
         await self._links.create_index([("sub", 1)], name="by_subject")
         await self._links.create_index([("sid", 1)], name="by_session")
-        await self._links.create_index([("lease.until", 1)], name="by_lease", sparse=True)
+        await self._links.create_index([("leased_at", 1)], name="by_lease", sparse=True)
         await self._revocations.create_index([("due", 1)], name="by_due")
         await self.ensure_ticket_indexes()
 
@@ -96,44 +95,44 @@ class MongoLinkStore(MongoTicketStore):
         return bool(done.deleted_count)
 
     @told
-    async def lease(self, principal: Principal, owner: str, seconds: float) -> Link | None:
-        """Take the right to refresh, unless somebody has it; the link as it is at that moment.
+    async def lease(self, principal: Principal, owner: str) -> Link | None:
+        """Take the right to refresh while nobody has it; the link as it is then.
 
-        By the server's clock: those of two replicas may be minutes apart.
+        A plain update and a read: a step that returns the document, or computes, costs some servers many times as much.
         """
-        mine = {"owner": owner, "until": _from_now(seconds), "left": {"$gt": ["$lease", None]}}
-        found = await self._links.find_one_and_update(
-            {"_id": principal.slack.key, "version": principal.version},
-            [{"$set": {"lease": {"$cond": [_OVER, mine, "$lease"]}}}],
-            return_document=ReturnDocument.AFTER,
-        )
-        return records.link_of(found) if found else None
+        free = {"_id": principal.slack.key, "version": principal.version, "lease": None}
+        mine = {"$set": {"lease": {"owner": owner, "left": False}}, "$currentDate": {"leased_at": True}}
+        taken = await self._links.update_one(free, mine)
+        return await self.link(principal.slack) if taken.matched_count else None
 
     @told
-    async def prolong(self, principal: Principal, owner: str, seconds: float) -> bool:
-        """Keep the lease for so long from now; False if it is not this owner's any more."""
-        done = await self._links.update_one(
-            {"_id": principal.slack.key, "lease.owner": owner}, [{"$set": {"lease.until": _from_now(seconds)}}]
-        )
+    async def take_over(self, principal: Principal, owner: str, lasting: float) -> Link | None:
+        """Take it where it is over by the server's clock: those of two replicas may be minutes apart."""
+        over = {"_id": principal.slack.key, "version": principal.version, **_LEASED, "$expr": _over(lasting)}
+        mine = {"$set": {"lease": {"owner": owner, "left": True}}, "$currentDate": {"leased_at": True}}
+        taken = await self._links.update_one(over, mine)
+        return await self.link(principal.slack) if taken.matched_count else None
+
+    @told
+    async def prolong(self, principal: Principal, owner: str) -> bool:
+        """Keep the lease, counted from now; False if it is not this owner's any more."""
+        done = await self._links.update_one(_of(principal, owner), {"$currentDate": {"leased_at": True}})
         return done.matched_count == 1
 
     @told
     async def release(self, principal: Principal, owner: str) -> None:
         """Give the lease back without a change."""
-        await self._links.update_one({"_id": principal.slack.key, "lease.owner": owner}, {"$set": {"lease": None}})
+        await self._links.update_one(_of(principal, owner), {"$set": {"lease": None}, "$unset": {"leased_at": ""}})
 
     @told
     async def leave(self, principal: Principal, owner: str) -> None:
         """Give the lease up with its work not settled: it is over at once, and whoever has it next is told."""
-        await self._links.update_one(
-            {"_id": principal.slack.key, "lease.owner": owner},
-            [{"$set": {"lease.until": "$$NOW", "lease.left": True}}],
-        )
+        await self._links.update_one(_of(principal, owner), {"$set": {"lease.left": True, "leased_at": _LONG_AGO}})
 
     @told
-    async def left(self) -> list[Principal]:
+    async def left(self, lasting: float) -> list[Principal]:
         """A hundred at most of those whose lease is over, and was not given back."""
-        found = self._links.find({"lease.until": {"$exists": True}, "$expr": _OVER}).limit(_MOST_LEFT)
+        found = self._links.find({"leased_at": {"$exists": True}, "$expr": _over(lasting)}).limit(_MOST_LEFT)
         return [records.link_of(one).principal async for one in found]
 
     @told
@@ -142,7 +141,11 @@ class MongoLinkStore(MongoTicketStore):
         access = [records.access_document(a) for a in link.access]
         done = await self._links.update_one(
             _same(link),
-            {"$set": {"refresh": link.sealed_refresh, "access": access, "lease": None}, "$inc": {"generation": 1}},
+            {
+                "$set": {"refresh": link.sealed_refresh, "access": access, "lease": None},
+                "$unset": {"leased_at": ""},
+                "$inc": {"generation": 1},
+            },
         )
         return done.matched_count == 1
 
@@ -235,8 +238,18 @@ class MongoLinkStore(MongoTicketStore):
         return done.matched_count == 1
 
 
-def _from_now(seconds: float) -> Document:
-    return {"$add": ["$$NOW", round(seconds * 1000)]}
+def _over(lasting: float) -> Document:
+    """Whether nobody has prolonged it for so long.
+
+    As numbers: not every server that speaks the protocol compares its own `$$NOW` with a stored date. A lease of a
+    former version says in itself until when it is good.
+    """
+    prolonged = {"$toLong": {"$ifNull": ["$leased_at", "$lease.until"]}}
+    return {"$lte": [prolonged, {"$subtract": [{"$toLong": "$$NOW"}, round(lasting * 1000)]}]}
+
+
+def _of(principal: Principal, owner: str) -> Document:
+    return {"_id": principal.slack.key, "lease.owner": owner}
 
 
 def _same(link: Link) -> Document:

@@ -129,49 +129,58 @@ async def test_links_are_found_by_session(store: LinkStore) -> None:
     assert [link.principal.slack async for link in store.links(sid="session-1")] == [ADA]
 
 
-async def owner(store: LinkStore, name: str, seconds: float = 60.0) -> str | None:
-    """Who has Ada's lease after this one has asked for it."""
-    link = await store.lease(link_of().principal, name, seconds)
-    assert link is not None
-    assert link.lease is not None
-    assert link == replace(link_of(), lease=link.lease)
-    return link.lease.owner
+async def takes(store: LinkStore, name: str, over: float | None = None) -> bool:
+    """Whether this one gets Ada's lease, that of somebody else `over` if it has that age; the link is as it was."""
+    ada = link_of().principal
+    link = await (store.lease(ada, name) if over is None else store.take_over(ada, name, over))
+    if link is None:
+        return False
+    assert link == replace(link_of(), lease=Lease(name, left=over is not None))
+    return True
 
 
 async def test_t36_one_of_many_gets_the_lease(store: LinkStore) -> None:
-    """Of twenty callers at once one may refresh, and all are told who; the next one when it is given back."""
+    """Of twenty callers at once one may refresh; the next one when it is given back, and by nobody else."""
     await store.add_link(link_of())
-    got = await asyncio.gather(*(owner(store, f"owner-{n}") for n in range(20)))
-    assert len(set(got)) == 1
+    got = await asyncio.gather(*(takes(store, f"owner-{n}") for n in range(20)))
+    assert got.count(True) == 1
     await store.release(link_of().principal, "somebody else")
-    assert await owner(store, "late") == got[0]
-    await store.release(link_of().principal, str(got[0]))
-    assert await owner(store, "after") == "after"
+    assert not await takes(store, "late")
+    await store.release(link_of().principal, f"owner-{got.index(True)}")
+    assert await takes(store, "after")
+
+
+async def test_t36_one_of_many_takes_over_a_lease_that_is_over(store: LinkStore) -> None:
+    """Twenty who find it over at once are no more than one by the next moment; none takes what is not over."""
+    await store.add_link(link_of())
+    assert not await takes(store, "early", 0.0)
+    assert await takes(store, "dead")
+    assert not await takes(store, "early", 60.0)
+    await store.leave(link_of().principal, "dead")
+    assert (await asyncio.gather(*(takes(store, f"owner-{n}", 60.0) for n in range(20)))).count(True) == 1
 
 
 async def test_t37_the_lease_of_a_dead_holder_is_over_by_the_clock_of_the_store(store: LinkStore) -> None:
-    """Whoever takes it then knows that it was left; whoever gets one that was given back knows that it was not."""
+    """Whoever takes it over knows that it was left; whoever gets one that was given back knows that it was not."""
     await store.add_link(link_of())
-    taken = [await store.lease(link_of().principal, name, 0.0) for name in ("first", "second", "third")]
-    assert [link.lease for link in taken if link] == [Lease("first"), Lease("second", True), Lease("third", True)]
-    await store.release(link_of().principal, "third")
-    assert await owner(store, "fourth") == "fourth"
-    there = await store.link(ADA)
-    assert there is not None
-    assert there.lease == Lease("fourth")
+    assert await takes(store, "first")
+    assert await takes(store, "second", 0.0)
+    await store.release(link_of().principal, "second")
+    assert await takes(store, "third")
 
 
 async def test_a_lease_is_prolonged_by_its_holder_alone(store: LinkStore) -> None:
-    """It lasts from the moment of prolonging; who has lost it, or given it back, cannot bring it back."""
+    """It is not over any more; who has lost it, or given it back, cannot bring it back."""
     await store.add_link(link_of())
     ada = link_of().principal
-    assert await owner(store, "first", 0.0) == "first"
-    assert await store.prolong(ada, "first", 60.0)
-    assert await owner(store, "second") == "first"
-    assert not await store.prolong(ada, "second", 60.0)
+    assert await takes(store, "first")
+    await store.leave(ada, "first")
+    assert not await store.prolong(ada, "second")
+    assert await store.prolong(ada, "first")
+    assert not await takes(store, "second", 60.0)
     await store.release(ada, "first")
-    assert not await store.prolong(ada, "first", 60.0)
-    assert await owner(store, "second") == "second"
+    assert not await store.prolong(ada, "first")
+    assert await takes(store, "second")
 
 
 async def test_t37_leases_that_were_left_are_found(store: LinkStore) -> None:
@@ -179,29 +188,30 @@ async def test_t37_leases_that_were_left_are_found(store: LinkStore) -> None:
     bob = link_of(BOB, "auth0|bob")
     await store.add_link(link_of())
     await store.add_link(bob)
-    assert await store.left() == []
-    await store.lease(link_of().principal, "dead", 0.0)
-    await store.lease(bob.principal, "alive", 60.0)
-    assert await store.left() == [link_of().principal]
+    assert await store.left(0.0) == []
+    await store.lease(link_of().principal, "dead")
+    await store.lease(bob.principal, "alive")
+    assert {one.slack for one in await store.left(0.0)} == {ADA, BOB}
+    assert await store.left(60.0) == []
+    await store.leave(link_of().principal, "dead")
+    assert await store.left(60.0) == [link_of().principal]
     assert await store.save(link_of())
-    assert await store.left() == []
+    assert await store.left(60.0) == []
 
 
 async def test_t37_a_lease_that_is_left_unsettled_is_over_at_once(store: LinkStore) -> None:
-    """It shows in the link, is found by the next round, and whoever takes it is told; only its owner can leave it."""
+    """It shows in the link, and whoever takes it is told; only its owner can leave it."""
     await store.add_link(link_of())
     ada = link_of().principal
-    assert await owner(store, "first") == "first"
+    assert await takes(store, "first")
     await store.leave(ada, "second")
-    assert await store.left() == []
+    assert not await takes(store, "second", 60.0)
     await store.leave(ada, "first")
     there = await store.link(ADA)
     assert there is not None
     assert there.lease == Lease("first", left=True)
-    assert await store.left() == [ada]
-    taken = await store.lease(ada, "second", 60.0)
-    assert taken is not None
-    assert taken.lease == Lease("second", left=True)
+    assert not await takes(store, "second")
+    assert await takes(store, "second", 60.0)
 
 
 async def test_the_tokens_of_one_audience_are_forgotten(store: LinkStore) -> None:
@@ -227,14 +237,17 @@ async def test_links_asked_for_at_once_are_each_ones_own(store: LinkStore) -> No
 async def test_no_lease_on_another_version(store: LinkStore) -> None:
     """Who knew the link before it was made anew may not refresh it."""
     await store.add_link(link_of(version="v2"))
-    assert await store.lease(link_of(version="v1").principal, "owner", 60.0) is None
+    assert await store.lease(link_of(version="v1").principal, "owner") is None
+    await store.lease(link_of(version="v2").principal, "other")
+    assert await store.take_over(link_of(version="v1").principal, "owner", 0.0) is None
+    await store.release(link_of(version="v2").principal, "other")
     assert await store.link(ADA) == link_of(version="v2")
 
 
 async def test_a_refresh_token_is_replaced_once(store: LinkStore) -> None:
     """A save names the generation that it spent, so the second of two has no effect; it ends the lease."""
     await store.add_link(link_of())
-    leased = await store.lease(link_of().principal, "owner", 60.0)
+    leased = await store.lease(link_of().principal, "owner")
     assert leased is not None
     assert await store.save(replace(leased, sealed_refresh="second", access=()))
     assert not await store.save(replace(leased, sealed_refresh="third"))

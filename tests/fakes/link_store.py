@@ -58,7 +58,7 @@ class MemoryLinkStore:
         self.kept_links: dict[str, Link] = {}
         self.kept_tickets: dict[str, Ticket] = {}
         self.kept_revocations: dict[str, tuple[str, datetime]] = {}
-        self._until: dict[str, datetime] = {}
+        self._prolonged: dict[str, datetime] = {}
         self._logouts: dict[str, datetime] = {}
         self._heard: dict[str, tuple[Subject | None, str | None, datetime]] = {}
         self._places: dict[str, list[datetime]] = {}
@@ -116,43 +116,57 @@ class MemoryLinkStore:
         return True
 
     @_step
-    async def lease(self, principal: Principal, owner: str, seconds: float) -> Link | None:
+    async def lease(self, principal: Principal, owner: str) -> Link | None:
         link = self.kept_links.get(principal.slack.key)
-        if link is None or link.principal.version != principal.version:
+        if link is None or link.principal.version != principal.version or link.lease is not None:
             return None
-        until = self._until.get(principal.slack.key)
-        if link.lease is None or (until is not None and until <= self.clock()):
-            self._lease(principal, Lease(owner, left=link.lease is not None), seconds)
-        return self.kept_links[principal.slack.key]
+        return self._leased(link, Lease(owner))
 
     @_step
-    async def prolong(self, principal: Principal, owner: str, seconds: float) -> bool:
+    async def take_over(self, principal: Principal, owner: str, lasting: float) -> Link | None:
         link = self.kept_links.get(principal.slack.key)
-        if link is None or link.lease is None or link.lease.owner != owner:
-            return False
-        self._lease(principal, link.lease, seconds)
-        return True
+        if link is None or link.principal.version != principal.version or link.lease is None:
+            return None
+        return self._leased(link, Lease(owner, left=True)) if self._over(principal.slack.key, lasting) else None
 
-    def _lease(self, principal: Principal, lease: Lease, seconds: float) -> None:
-        self._until[principal.slack.key] = self.clock() + timedelta(seconds=seconds)
-        self.kept_links[principal.slack.key] = replace(self.kept_links[principal.slack.key], lease=lease)
+    def _leased(self, link: Link, lease: Lease) -> Link:
+        key = link.principal.slack.key
+        self._prolonged[key] = self.clock()
+        self.kept_links[key] = replace(link, lease=lease)
+        return self.kept_links[key]
+
+    @_step
+    async def prolong(self, principal: Principal, owner: str) -> bool:
+        if not self._holds(principal, owner):
+            return False
+        self._prolonged[principal.slack.key] = self.clock()
+        return True
 
     @_step
     async def release(self, principal: Principal, owner: str) -> None:
-        link = self.kept_links.get(principal.slack.key)
-        if link is not None and link.lease is not None and link.lease.owner == owner:
-            self.kept_links[principal.slack.key] = replace(link, lease=None)
+        key = principal.slack.key
+        if self._holds(principal, owner):
+            self.kept_links[key] = replace(self.kept_links[key], lease=None)
 
     @_step
     async def leave(self, principal: Principal, owner: str) -> None:
-        link = self.kept_links.get(principal.slack.key)
-        if link is not None and link.lease is not None and link.lease.owner == owner:
-            self._lease(principal, Lease(owner, left=True), 0.0)
+        key = principal.slack.key
+        if self._holds(principal, owner):
+            self._prolonged.pop(key)
+            self.kept_links[key] = replace(self.kept_links[key], lease=Lease(owner, left=True))
 
     @_step
-    async def left(self) -> list[Principal]:
-        links = [link for link in self.kept_links.values() if link.lease is not None]
-        return [link.principal for link in links if self._until[link.principal.slack.key] <= self.clock()][:100]
+    async def left(self, lasting: float) -> list[Principal]:
+        links = [link.principal for link in self.kept_links.values() if link.lease is not None]
+        return [one for one in links if self._over(one.slack.key, lasting)][:100]
+
+    def _holds(self, principal: Principal, owner: str) -> bool:
+        link = self.kept_links.get(principal.slack.key)
+        return link is not None and link.lease is not None and link.lease.owner == owner
+
+    def _over(self, key: str, lasting: float) -> bool:
+        prolonged = self._prolonged.get(key)
+        return prolonged is None or self.clock() - prolonged >= timedelta(seconds=lasting)
 
     @_step
     async def save(self, link: Link) -> bool:

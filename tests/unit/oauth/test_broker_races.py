@@ -99,6 +99,6 @@ async def test_who_lets_go_of_a_token_does_not_wait_for_ever(home: House) -> Non
     """A lease that nobody ends: what could be dropped is dropped, and the caller goes on."""
     ada = await home.link()
     home.store.clock = lambda: home.clock.now.replace(year=2000)
-    await home.store.lease(ada, "stuck", 6.0)
+    await home.store.lease(ada, "stuck")
     await asyncio.wait_for(home.rooms.broker.forget(ada, "almanac"), 10)
     assert home.store.calls["forget_access"] > 1

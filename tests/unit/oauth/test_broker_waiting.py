@@ -7,7 +7,6 @@ import asyncio
 import pytest
 
 from oauth.errors import NotLinked, ProviderUnavailable
-from oauth.leasing import SECONDS
 from oauth.models import LinkEvent
 from tests.fakes.house import ADA, BOB, READ, REFUND, House, token
 from tests.fakes.provider import Gate
@@ -31,7 +30,7 @@ async def test_who_waits_reads_and_seldom_tries(home: House) -> None:
     home.store.calls.clear()
     given = await token(home.replica(pause=pause), ada)
     assert given == await first
-    assert home.store.calls["lease"] in range(5, 11)
+    assert home.store.calls["take_over"] in range(5, 11)
     assert home.store.calls["link"] > 30
     assert max(waited) < 0.5
 
@@ -40,7 +39,7 @@ async def test_t36_a_lease_that_nobody_ends_is_given_up_at_last(home: House) -> 
     """Bounded: the caller hears that the provider is not to be had."""
     ada = await home.link()
     home.store.clock = lambda: home.clock.now.replace(year=2000)
-    await home.store.lease(ada, "stuck", SECONDS)
+    await home.store.lease(ada, "stuck")
     with pytest.raises(ProviderUnavailable):
         await token(home, ada)
     assert home.provider.refreshes == 0

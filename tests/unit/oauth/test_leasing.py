@@ -42,19 +42,22 @@ async def test_a_holder_that_lives_keeps_its_lease(home: House) -> None:
         for _ in range(5):
             await beats.beat()
             home.clock.forward(seconds=SECONDS - 1)
-            async with Leases(home.store).hold(ada) as other:
-                assert other is None
+            for take_over in (False, True):
+                async with Leases(home.store).hold(ada, take_over=take_over) as other:
+                    assert other is None
     assert home.store.kept_links[ADA.key].lease is None
 
 
 async def test_t37_the_lease_of_a_dead_holder_is_over_in_seconds(home: House) -> None:
     """Without its beats it runs out, and whoever comes next knows that it was left."""
     ada = await home.link()
-    await home.store.lease(ada, "dead", SECONDS)
-    async with Leases(home.store).hold(ada) as early:
+    await home.store.lease(ada, "dead")
+    async with Leases(home.store).hold(ada, take_over=True) as early:
         assert early is None
     home.clock.forward(seconds=SECONDS)
-    async with Leases(home.store).hold(ada) as held:
+    async with Leases(home.store).hold(ada) as blind:
+        assert blind is None
+    async with Leases(home.store).hold(ada, take_over=True) as held:
         assert held is not None
         assert held.left
 
@@ -65,7 +68,7 @@ async def test_who_was_stopped_for_too_long_does_not_take_the_lease_back(home: H
     async with Leases(home.store, beats.pause).hold(ada) as held:
         assert held is not None
         home.clock.forward(seconds=SECONDS)
-        await home.store.lease(ada, "other", SECONDS)
+        await home.store.take_over(ada, "other", SECONDS)
         await beats.begun()
         until = held.until
         beats._next.release()
@@ -112,10 +115,10 @@ async def test_t37_what_is_not_settled_is_left(home: House) -> None:
         assert held is not None
         assert not held.left
         held.unsettled = True
-    async with leases.hold(ada) as second:
+    async with leases.hold(ada, take_over=True) as second:
         assert second is not None
         assert second.left
-    async with leases.hold(ada) as third:
+    async with leases.hold(ada, take_over=True) as third:
         assert third is not None
         assert third.left
         third.unsettled = False

@@ -42,7 +42,7 @@ async def test_t37_a_round_takes_up_only_what_was_left(home: House) -> None:
     """Neither a link at rest nor one that is being refreshed, however many rounds there are."""
     ada = await home.link()
     await token(home, ada)
-    await home.store.lease(ada, "alive", SECONDS)
+    await home.store.lease(ada, "alive")
     for _ in range(3):
         await home.rooms.sweep()
     assert home.provider.refreshes == 1
@@ -65,7 +65,7 @@ async def test_t37_who_comes_too_late_leaves_it_alone(home: House) -> None:
     home.provider.overlap = True
     await die_before_the_save(home, ada)
     home.clock.forward(seconds=SECONDS)
-    home.store.first["lease"] = home.replica().rooms.sweep
+    home.store.first["take_over"] = home.replica().rooms.sweep
     await home.rooms.sweep()
     assert home.provider.refreshes == 2
 
@@ -77,7 +77,7 @@ async def test_t37_a_token_at_hand_does_not_hide_what_was_left(home: House) -> N
     await token(home, ada, REFUND)
     await die_before_the_save(home, ada)
     home.clock.forward(seconds=SECONDS)
-    await home.rooms.refresher.refresh(ada, TokenRequest(AUDIENCE, REFUND))
+    await home.rooms.refresher.refresh(ada, TokenRequest(AUDIENCE, REFUND), take_over=True)
     assert home.provider.refreshes == 3
     home.provider.overlap = False
     assert (await token(home, ada)).scopes == READ
@@ -162,7 +162,7 @@ async def test_a_round_leaves_alone_what_is_refreshed_in_this_very_process(home:
     calling = asyncio.create_task(token(home, ada))
     await gate.reached.wait()
     home.clock.forward(seconds=SECONDS)
-    assert await home.store.left() == [ada]
+    assert await home.store.left(SECONDS) == [ada]
     await home.rooms.recover()
     gate.open()
     assert (await calling).scopes == READ

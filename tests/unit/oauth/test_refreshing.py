@@ -152,7 +152,7 @@ async def test_who_was_overtaken_still_saves_what_the_provider_gave(home: House)
 
     async def overtaken() -> None:
         home.clock.forward(seconds=SECONDS)
-        assert await home.store.lease(ada, "other", SECONDS) is not None
+        assert await home.store.take_over(ada, "other", SECONDS) is not None
 
     home.provider.hold = overtaken
     first = await token(home, ada)

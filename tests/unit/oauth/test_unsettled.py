@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from oauth.errors import IdentityError, ProviderUnavailable, ScopeRefused, StoreUnavailable
+from oauth.leasing import SECONDS
 from oauth.models import Principal, SlackProfile, SlackUser
 from tests.fakes.house import ADA, PEOPLE, READ, REFUND, House, token
 from tests.fakes.provider import FakeProvider
@@ -130,7 +131,7 @@ async def many(home: House, count: int, monkeypatch: pytest.MonkeyPatch) -> None
         slack = SlackUser("T1", f"U{number}")
         monkeypatch.setitem(PEOPLE, slack, SlackProfile("Corp", f"Person {number}", f"person{number}@corp.example"))
         who = await home.link(slack)
-        await home.store.lease(who, "gone", 60.0)
+        await home.store.lease(who, "gone")
         await home.store.leave(who, "gone")
 
 
@@ -144,7 +145,7 @@ async def test_t71_a_round_in_an_outage_asks_a_few_times_only(
     home.provider.away, home.provider.retry_after = away, None
     await home.rooms.recover()
     assert home.provider.refreshes == asked
-    assert len(await home.store.left()) == (25 if away else 0)
+    assert len(await home.store.left(SECONDS)) == (25 if away else 0)
     refused = [event for event in home.observer.recorded[entries:] if event.type == "token.refused"]
     assert refused == []
 
@@ -152,9 +153,9 @@ async def test_t71_a_round_in_an_outage_asks_a_few_times_only(
 async def test_t35_what_no_key_opens_is_not_tried_for_ever(home: House) -> None:
     """Nothing can be saved there; the person hears of it when they ask."""
     ada = await home.link()
-    await home.store.lease(ada, "gone", 60.0)
+    await home.store.lease(ada, "gone")
     await home.store.leave(ada, "gone")
     home.store.kept_links[ADA.key] = replace(home.store.kept_links[ADA.key], sealed_refresh="altered")
     await home.rooms.recover()
-    assert await home.store.left() == []
+    assert await home.store.left(SECONDS) == []
     assert home.provider.refreshes == 0
