@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from bot.audit.chain import Entry
 
 
+@dataclass(frozen=True, slots=True)
+class Stands:
+    """The first `count` entries stand. Of the others none does or will: somebody else took the place of the next."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """The first `count` entries stand. Of the others nobody knows; they may yet arrive."""
+
+    count: int
+
+
 class AuditStore(Protocol):
     """Every method raises AuditUnavailable where the store cannot be reached."""
 
-    async def head(self, chain: str) -> tuple[int, str] | None:
-        """`seq` and `hash` of the last entry."""
+    async def head(self, chain: str, *, from_seq: int = 0) -> tuple[int, str] | None:
+        """`seq` and `hash` of the last entry; None if there is none from that place on."""
 
-    async def append(self, entries: list[Entry]) -> int:
-        """Write entries of one chain in order; how many stand before somebody else took a place."""
+    async def append(self, entries: list[Entry]) -> Stands | Unsure:
+        """Write entries of one chain in order, in one round trip, and say how many stand.
+
+        Raises AuditUnavailable where that cannot be told of any.
+        """
 
     def entries(
         self, *, chain: str | None = None, since: str | None = None, sub: str | None = None, from_seq: int = 0

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -13,29 +10,24 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc.util import urlsafe_b64decode
 
-from bot.audit.chain import GENESIS, Entry, arguments_digest, linked
+from bot.audit.chain import Entry, arguments_digest
+from bot.audit.groups import GroupCommit
 from bot.audit.ports import AuditStore
-from bot.errors import AuditUnavailable
 from oauth import Clock, Identity, Principal, SlackUser
 
 _PATIENCE = 8.0
-_PAUSE = 0.02
 
 
 class AuditWriter:
-    """Appends to the chain of a workspace. Entries of one process queue up; those of other replicas are raced.
-
-    The last head is remembered, and gone on from, even where the database has lost it meanwhile: an entry that was
-    removed under a running process, or a database that was restored, then shows as a gap instead of being paved over.
-    """
+    """Appends to the chain of a workspace. Entries of one process are written in groups; those of others are raced."""
 
     def __init__(
         self, store: AuditStore, audit_key: Mapping[str, Any], clock: Clock, *, patience: float = _PATIENCE
     ) -> None:
         """`audit_key` is the Ed25519 JWK; the key of the argument digests is derived from it (RFC 5869).
 
-        `patience` in seconds is how long other replicas may be first. By time and not by tries: a replica with many
-        entries to write goes on from its own head and wins each race, until it has written them all.
+        `patience` in seconds is how long other replicas may be first. By time and not by tries: how many groups the
+        others write meanwhile is theirs to say.
         """
         self._store = store
         self._clock = clock
@@ -43,8 +35,7 @@ class AuditWriter:
         self._digest_key = HKDF(hashes.SHA256(), 32, None, b"countersign arguments digest").derive(
             urlsafe_b64decode(str(audit_key["d"]).encode())
         )
-        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._heads: dict[str, tuple[int, str]] = {}
+        self._chains: dict[str, GroupCommit] = {}
 
     async def append(
         self,
@@ -90,30 +81,16 @@ class AuditWriter:
         }
         # What comes from outside may hold half a surrogate pair, which neither a digest nor a database takes.
         fields = {name: _text(value) for name, value in fields.items()}
-        async with self._locks[chain]:
-            return await self._appended(chain, fields)
+        return await self._of(chain).write(fields)
 
     async def recorded(self, slack: SlackUser, type_: str, approval: str) -> bool:
         """Whether the person's chain has an entry of this type about this approval. Raises AuditUnavailable."""
         return await self._store.recorded(slack.workspace, slack.user, type_, approval)
 
-    async def _appended(self, chain: str, fields: Mapping[str, Any]) -> Entry:
-        over = asyncio.get_running_loop().time() + self._patience
-        while True:
-            seq, prev = self._heads.get(chain) or await self._store.head(chain) or (0, GENESIS)
-            entry = linked(fields, seq=seq + 1, prev=prev)
-            try:
-                written = await self._store.append([entry])
-            except AuditUnavailable:
-                self._heads.pop(chain, None)  # it may have been written all the same
-                raise
-            if written:
-                self._heads[chain] = (entry["seq"], entry["hash"])
-                return entry
-            self._heads.pop(chain, None)  # another replica was first; look again
-            if asyncio.get_running_loop().time() >= over:
-                raise AuditUnavailable
-            await asyncio.sleep(random.uniform(0, _PAUSE))  # noqa: S311 - jitter, not a secret
+    def _of(self, chain: str) -> GroupCommit:
+        if chain not in self._chains:
+            self._chains[chain] = GroupCommit(chain, self._store, patience=self._patience)
+        return self._chains[chain]
 
 
 def _text(value: Any) -> Any:

@@ -20,6 +20,7 @@ import typer
 from bot import config, keyring
 from bot.audit.chain import linked
 from bot.audit.checkpoints import Checkpoints
+from bot.audit.ports import Stands
 from bot.audit.store import MongoAuditStore
 from bot.audit.writer import AuditWriter
 from bot.cli.trail import lines, moment, verdict
@@ -186,7 +187,7 @@ async def test_a_long_trail_is_read_in_parts(house: House) -> None:
         entries.append(linked({"chain": "T3", "at": "2030-01-02T12:00:00.000Z"}, seq=seq, prev=prev))
         prev = entries[-1]["hash"]
     await house.database["audit"].insert_many(entries[:-1])
-    assert await store.append(entries[-1:]) == 1
+    assert await store.append(entries[-1:]) == Stands(1)
     assert await verdict(house.settings) == ("ok: 1105 entries in 3 chains, 2 signed checkpoints", 0)
     await house.database["audit"].update_one({"chain": "T3", "seq": 1101}, {"$set": {"outcome": "ok"}})
     assert await verdict(house.settings) == ("bad: chain T3, entry 1101: was altered", 1)

@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.audit.chain import Entry, first_bad
+from bot.audit.ports import Stands, Unsure
 from bot.audit.store import MongoAuditStore
 from bot.audit.writer import AuditWriter
 from bot.database import Database
@@ -109,7 +110,7 @@ async def test_t53_entries_of_one_process_queue_up(clock: HandClock) -> None:
     class Far(MemoryAuditStore):
         """Others get their turn while it is asked."""
 
-        async def append(self, entries: list[Entry]) -> int:
+        async def append(self, entries: list[Entry]) -> Stands | Unsure:
             await asyncio.sleep(0)
             return await super().append(entries)
 
