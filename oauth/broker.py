@@ -17,7 +17,7 @@ _AT_THE_END = 25.0
 _PATIENCE = 45.0  # as long as another process may take, its death, and our own attempt after that
 _TRY_EVERY = 1.0
 _A_FEW = 10
-_FIRST_STEP, _LONGEST_STEP = 0.04, 0.32
+_STEP, _LATER_STEP = 0.05, 0.25
 _T = TypeVar("_T")
 
 
@@ -184,14 +184,13 @@ class Broker:
 
 
 class _Turn:
-    """Waits while another process refreshes, longer each time. It may be dead, so once a second it is worth a try.
+    """Waits while another process refreshes. It may be dead, so once a second it is worth a try.
 
     All who wait in this process look at the same moments, so that their reads go out as one.
     """
 
     def __init__(self, pause: Pause) -> None:
         self._pause = pause
-        self._step = _FIRST_STEP
         self._waited = 0.0
         self._tried = 0.0
 
@@ -206,7 +205,7 @@ class _Turn:
         return worth
 
     async def wait(self) -> None:
-        seconds = self._step - asyncio.get_running_loop().time() % self._step
-        self._step = min(self._step * 2, _LONGEST_STEP)
+        step = _STEP if self._waited < _TRY_EVERY else _LATER_STEP
+        seconds = step - asyncio.get_running_loop().time() % step
         self._waited += seconds
         await self._pause(seconds)

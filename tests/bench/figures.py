@@ -17,7 +17,7 @@ class Sizes:
     blocks: int = 60
     links: int = 1_000_000
     herd: int = 5_000
-    window: int = 16
+    window: int = 4
     delay: float = 0.1
     rounds: int = 1_000
     naive_rounds: int = 50

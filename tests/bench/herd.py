@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,8 +29,12 @@ _T = TypeVar("_T")
 
 
 async def herd(sizes: Sizes, directory: Path) -> AsyncIterator[Figure]:
-    """With a provider that takes its time, as one elsewhere does; and with one that only the processor bounds."""
+    """With a provider that takes its time, as one elsewhere does; more crowded than the database of one machine can
+    write; and with a provider that only the processor bounds.
+    """
     yield await _herd("herd", sizes, directory / "slow", sizes.delay, most=1.3)
+    crowded = replace(sizes, window=sizes.window * CALLERS)
+    yield await _herd("herd_crowded", crowded, directory / "crowded", sizes.delay, most=None)
     yield await _herd("herd_without_delay", sizes, directory / "quick", 0.0, most=None)
 
 
