@@ -176,7 +176,7 @@ def _token(rooms: IdentityRooms, principal: Principal, order: Order) -> Coroutin
     scopes = frozenset(order.scopes)
     if order.takeover:
         leasing.BEAT = _BEAT
-        return rooms.refresher.refresh(principal, TokenRequest(order.audience, scopes))
+        return rooms.refresher.refresh(principal, TokenRequest(order.audience, scopes), take_over=True)
     return rooms.broker.token(principal, scopes, order.audience)
 
 

@@ -79,7 +79,8 @@ class Scene:
         await store.add_link(Link(principal, sealed))
         if left:
             state.next_token(family, hashed(refresh_token))
-            await store.lease(principal, DEAD, 0.0)
+            await store.lease(principal, DEAD)
+            await store.leave(principal, DEAD)
         return Linked(principal, family, left)
 
     async def carry_out(self, order: Order) -> Fate:
