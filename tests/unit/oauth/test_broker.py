@@ -9,13 +9,15 @@ from datetime import timedelta
 
 import pytest
 
+from oauth import SlackUser, Vault
 from oauth.errors import (
     NotLinked,
     ScopeRefused,
     SealBroken,
     TokenInvalid,
 )
-from tests.fakes.house import ADA, BOB, READ, REFUND, House, token
+from oauth.models import Link, Principal, SealedAccess, access_field
+from tests.fakes.house import ADA, ADA_ELSEWHERE, BOB, READ, REFUND, House, token, token_keys
 from tests.fakes.provider import AUDIENCE, SCOPES
 
 
@@ -173,20 +175,65 @@ async def test_identity_scopes_that_a_provider_adds_do_no_harm(home: House) -> N
     assert (await token(home, ada)).scopes == READ
 
 
-async def test_t34_a_token_copied_from_somebody_else_does_not_open(home: House) -> None:
-    """Mallory puts Ada's sealed tokens into Bob's link: both are refused, each with an entry, and nothing is called."""
-    ada, bob = await home.link(ADA), await home.link(BOB)
+@pytest.mark.parametrize("whose", [BOB, ADA_ELSEWHERE], ids=["another person", "another workspace"])
+async def test_t34_a_token_copied_from_somebody_else_does_not_open(home: House, whose: SlackUser) -> None:
+    """Mallory puts Ada's sealed tokens into another link, Bob's or that of her own name in another workspace: both are
+    refused, each with an entry, and nothing is called (guards: `Link.record`, and the entries in `Broker._at_hand` and
+    `Refresher._renewed`)."""
+    ada, other = await home.link(ADA), await home.link(whose)
     await token(home, ada)
-    stolen, own = home.store.kept_links[ADA.key], home.store.kept_links[BOB.key]
-    refreshes = home.provider.refreshes
-    for forged in (replace(own, access=stolen.access), replace(own, sealed_refresh=stolen.sealed_refresh)):
-        home.store.kept_links[BOB.key] = forged
-        with pytest.raises(SealBroken):
-            await token(home, bob)
-        assert home.observer.entries()[-1] == ("token.refused", "denied", "seal_broken")
+    stolen, own = home.store.kept_links[ADA.key], home.store.kept_links[whose.key]
+    access = tuple(replace(one, sealed=renamed(home, one, other)) for one in stolen.access)
+    for forged in (
+        replace(own, access=stolen.access),
+        replace(own, access=access),
+        replace(own, sealed_refresh=stolen.sealed_refresh),
+    ):
+        await refused_and_on_record(home, forged, other)
+    home.store.kept_links[whose.key] = own
+    assert (await token(home, other)).scopes == READ
+
+
+def renamed(home: House, access: SealedAccess, whose: Principal) -> str:
+    """Ada's token as it would be sealed for this link's version, were the version the only difference."""
+    link = home.store.kept_links[ADA.key]
+    name, made_for = (access_field(one.version, access.audience, access.scopes) for one in (link.principal, whose))
+    plain = home.vault.open(access.sealed, record=link.record, name=name)
+    return home.vault.seal(plain, record=link.record, name=made_for)
+
+
+async def refused_and_on_record(home: House, forged: Link, whose: Principal) -> None:
+    """One entry, the error, and not a call."""
+    home.store.kept_links[whose.slack.key] = forged
+    refreshes, entries = home.provider.refreshes, len(home.observer.recorded)
+    with pytest.raises(SealBroken):
+        await token(home, whose)
+    assert home.observer.entries()[entries:] == [("token.refused", "denied", "seal_broken")]
+    assert home.observer.recorded[-1].principal == whose
     assert home.provider.refreshes == refreshes
-    home.store.kept_links[BOB.key] = own
-    assert (await token(home, bob)).scopes == READ
+
+
+async def test_t34_a_secret_of_another_field_does_not_open(home: House) -> None:
+    """The refresh token in the place of an access token would go out to an API, and the other way round to the provider
+    (guard: the comparison of the field in `Vault.open`)."""
+    ada = await home.link()
+    await token(home, ada)
+    kept = home.store.kept_links[ADA.key]
+    (access,) = kept.access
+    await refused_and_on_record(home, replace(kept, access=(replace(access, sealed=kept.sealed_refresh),)), ada)
+    await refused_and_on_record(home, replace(kept, access=(), sealed_refresh=access.sealed), ada)
+
+
+async def test_t35_without_its_key_a_link_is_closed(home: House) -> None:
+    """A replica that lacks the key: nothing is sent, each try is on record, and with the key all is as it was."""
+    ada = await home.link()
+    given = await token(home, ada)
+    later = replace(home, vault=Vault(token_keys("k2"))).replica()
+    kept = home.store.kept_links[ADA.key]
+    for forged in (kept, replace(kept, access=())):
+        await refused_and_on_record(replace(later, provider=home.provider), forged, ada)
+    home.store.kept_links[ADA.key] = replace(kept, lease=None)
+    assert await token(home, ada) == given
 
 
 @pytest.mark.parametrize("change", ["scopes", "audience", "version"])

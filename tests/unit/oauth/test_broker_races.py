@@ -42,6 +42,23 @@ async def test_t39_nobody_gets_the_token_of_a_link_that_ended_before_theirs(home
     assert (given.scopes, kept.principal.identity.sub) == (READ, anew.sub)
 
 
+async def test_t39_who_shares_a_refresh_gets_nothing_of_a_link_that_has_ended(home: House) -> None:
+    """The save was in time and the unlink came after it: neither the one who refreshed nor those who wait for it get
+    what was made (guards: both looks after a refresh in `Broker._given`)."""
+    ada, other = await home.link(), home.replica()
+    record = home.observer.record
+
+    async def slow(event: LinkEvent) -> None:
+        await record(event)
+        if event.type == "token.refreshed":
+            await other.rooms.links.unlink(ADA, "unlink")
+
+    home.observer.record = slow  # type: ignore[method-assign]
+    outcomes = await asyncio.gather(*(token(home, ada) for _ in range(5)), return_exceptions=True)
+    assert [type(one) for one in outcomes] == [NotLinked] * 5
+    assert home.provider.refreshes == 1
+
+
 @pytest.mark.parametrize("ahead", [False, True])
 async def test_t34_a_swapped_token_near_its_end_is_on_record_too(home: House, ahead: bool) -> None:
     """It is too old to be handed out, and is looked at for an outage all the same, by whoever refreshes and by whoever

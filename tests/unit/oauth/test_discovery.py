@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from oauth.discovery import Discovery
 from oauth.errors import ProviderUnavailable
 from oauth.provider import Provider
 from tests.conftest import HandClock
@@ -40,6 +41,30 @@ async def test_t71_a_known_document_outlives_an_outage(
     clock.forward(seconds=5)
     assert await provider.metadata() == known
     assert endpoint.discoveries == 3
+
+
+async def test_t71_an_outage_and_an_answer_without_addresses_cost_nothing(clock: HandClock) -> None:
+    """Whatever comes in its place, the known document goes on, and is asked for again five seconds later (guards: what
+    `Discovery._renew` keeps)."""
+    issuer = "https://tenant.example/"
+    good = {"issuer": issuer} | {
+        name: f"{issuer}{name}" for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
+    }
+    answers: list[dict[str, str] | None] = [good, None, {}, {"issuer": issuer}, good | {"jwks_uri": "none"}]
+
+    async def fetch(_: str) -> dict[str, str]:
+        answer = answers.pop(0)
+        if answer is None:
+            raise ProviderUnavailable
+        return answer
+
+    discovery = Discovery(issuer, fetch, clock)
+    assert await discovery.document() == good
+    clock.forward(hours=2)
+    for left in (3, 2, 1, 0):
+        assert [await discovery.document(), await discovery.document()] == [good, good]
+        assert len(answers) == left
+        clock.forward(seconds=5)
 
 
 @pytest.mark.parametrize("change", ["without its slash", "another", "missing", "no endpoint"])

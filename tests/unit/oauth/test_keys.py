@@ -87,6 +87,23 @@ async def test_t31_known_keys_outlive_an_outage(clock: HandClock) -> None:
     assert (await hanging).key_id == "a"
 
 
+@pytest.mark.parametrize("listed", [[], None, [{"kty": "oct", "kid": "a", "k": "c2VjcmV0"}]])
+async def test_t31_known_keys_outlive_a_set_without_keys(clock: HandClock, listed: object) -> None:
+    """An outage may look like an answer; the set is asked for again after five seconds, and no sooner (guard: `if keys`
+    in `SigningKeys._renew`)."""
+    published = Published("a")
+    keys = SigningKeys(published, clock)
+    await keys.get("a")
+    published.keys = listed  # type: ignore[assignment]
+    clock.forward(hours=7)
+    for _ in range(3):
+        assert (await keys.get("a")).key_id == "a"
+    assert published.fetches == 2
+    clock.forward(seconds=5)
+    assert (await keys.get("a")).key_id == "a"
+    assert published.fetches == 3
+
+
 async def test_t71_a_fetch_that_hangs_is_not_repeated_by_all_who_wait(clock: HandClock) -> None:
     """The patience counts from the end of a fetch, so fifty callers share one that failed late."""
     published = Published()

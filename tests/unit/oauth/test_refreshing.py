@@ -27,6 +27,21 @@ async def test_t36_fifty_actions_at_three_replicas_cost_one_refresh(home: House)
     assert home.provider.grants[0].alive
 
 
+async def test_t36_who_gets_the_lease_looks_again(home: House) -> None:
+    """Another replica has refreshed between our look and our lease: its token is used, and none is asked for (guard:
+    the look in `Refresher.refresh`)."""
+    ada, other = await home.link(), home.replica()
+    won: list[AccessToken] = []
+
+    async def first() -> None:
+        won.append(await token(other, ada))
+
+    home.store.first["lease"] = first
+    assert [await token(home, ada)] == won
+    assert home.provider.refreshes == 1
+    assert home.store.kept_links[ADA.key].lease is None
+
+
 async def test_t36_different_scopes_take_turns(home: House) -> None:
     """Thirty calls for three sets of scopes: three refreshes, one after the other, and no reuse."""
     ada = await home.link()

@@ -153,7 +153,7 @@ async def test_the_rooms_reseal_what_they_keep(home: House) -> None:
 
 
 async def test_t35_a_refresh_under_way_brings_nothing_back_under_the_old_key(home: House) -> None:
-    """It read its link before everything was sealed anew, and saves it after (guards: `current` in `Refresher._spend`
+    """It read its link before everything was sealed anew, and saves it after (guards: `current` in `Refresher._with`
     and in `Shelf.keep`)."""
     ada = await home.link()
     await home.rooms.broker.token(ada, ONE, AUDIENCE)
@@ -165,4 +165,19 @@ async def test_t35_a_refresh_under_way_brings_nothing_back_under_the_old_key(hom
     home.provider.hold = rotated
     writing = replace(home, vault=both).replica()
     assert await writing.rooms.broker.token(ada, frozenset({SCOPES[1]}), AUDIENCE)
+    assert await old(home, both) == 0
+
+
+async def test_t35_a_token_that_is_not_rotated_is_not_brought_back_under_the_old_key(home: House) -> None:
+    """An exchange for a third party's token leaves the refresh token as it is, and saves it again after everything was
+    sealed anew (guard: `current` in `Refresher._with`)."""
+    ada = await home.link()
+    home.provider.accounts[ada.sub, "almanac"] = ONE
+    both = Vault(token_keys("k2", "k1"))
+
+    async def rotated() -> None:
+        await Resealer([home.store], both).run()
+
+    home.store.first["save"] = rotated
+    assert await replace(home, vault=both).replica().rooms.broker.connected(ada, "almanac", ONE)
     assert await old(home, both) == 0
