@@ -152,7 +152,13 @@ class Refresher:
             made = await self._minted.token(link.principal, request, given, asked_at)
         token = None if isinstance(made, IdentityError) else made
         renewed = self._with(link, given, refresh_token, token)
-        if not await self._saved(renewed):
+        # Side by side: the provider has made it, whatever becomes of the save, and nobody has it before both are done.
+        recording = asyncio.create_task(self._on_record(link.principal, request, token))
+        try:
+            saved = await self._saved(renewed)
+        finally:
+            (entry,) = await asyncio.gather(recording, return_exceptions=True)
+        if not saved:
             await self._end_if_unlinked(link.principal, given.refresh_token)
             return None
         held.ended()
@@ -160,7 +166,8 @@ class Refresher:
             await self._endings.expel(renewed, made)
         if isinstance(made, IdentityError):
             raise made
-        await self._record(link.principal, "token.refreshed", "ok", scopes=request.scopes, token_jti=made.jti)
+        if entry is not None:
+            raise entry
         return made
 
     async def _asked(self, held: Held, refresh_token: str, request: TokenRequest) -> TokenSet:
@@ -205,6 +212,10 @@ class Refresher:
         if there is None or there.principal.version != who.version:
             await self._revoker.discard(refresh_token)
             raise NotLinked
+
+    async def _on_record(self, who: Principal, request: TokenRequest, token: AccessToken | None) -> None:
+        if token is not None:
+            await self._record(who, "token.refreshed", "ok", scopes=request.scopes, token_jti=token.jti)
 
     async def _record(
         self,
