@@ -254,4 +254,5 @@ def _of(principal: Principal, owner: str) -> Document:
 
 def _same(link: Link) -> Document:
     who = link.principal
-    return {"_id": who.slack.key, "version": who.version, "generation": link.generation}
+    generation = link.generation or {"$in": [0, None]}  # a link from before generations has none
+    return {"_id": who.slack.key, "version": who.version, "generation": generation}
