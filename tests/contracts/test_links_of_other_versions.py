@@ -49,8 +49,10 @@ async def test_t75_what_a_newer_replica_adds_is_passed_over_and_kept(
 async def test_t75_what_an_older_replica_left_out_has_its_plain_value(
     mongo_database: Database, store: MongoLinkStore
 ) -> None:
-    """A link from before generations, sessions, leases and kept tokens is read, refreshed, and can be ended (guards: the
-    plain values in `link_of`, and the generation in `_same`)."""
+    """A link from before generations, sessions, leases and kept tokens is read, refreshed, and can be ended.
+
+    Guards: the plain values in `link_of`, and the generation in `_same`.
+    """
     await written(
         mongo_database, {"$unset": dict.fromkeys(("generation", "sid", "lease", "access", "org", "name"), "")}
     )
