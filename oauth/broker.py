@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -50,6 +51,7 @@ class Broker:
         self._refresher = refresher
         self._observer = observer
         self._pause = pause
+        self._ahead = random.uniform(0, _LATER_STEP)  # noqa: S311 - not a secret
         self._under_way: dict[str, _UnderWay] = {}
 
     async def token(
@@ -73,7 +75,7 @@ class Broker:
 
     async def _given(self, principal: Principal, request: TokenRequest) -> AccessToken:
         """Look, wait or refresh, until there is one. Whoever waits for another process gets its token, and no error."""
-        turn = _Turn(self._pause)
+        turn = _Turn(self._pause, self._ahead)
         while not turn.over:
             link = await self._live(principal)
             if request.audience == self._audience and request.scopes - link.principal.scopes:
@@ -107,7 +109,7 @@ class Broker:
         after them. Raises StoreUnavailable.
         """
         audience = TokenRequest.of_connection(connection, frozenset()).audience
-        turn = _Turn(self._pause)
+        turn = _Turn(self._pause, self._ahead)
         while not turn.over:
             await self._store.forget_access(principal, audience)
             link = await self._store.link(principal.slack)
@@ -186,11 +188,14 @@ class Broker:
 class _Turn:
     """Waits while another process refreshes. It may be dead, so once a second it is worth a try.
 
-    All who wait in this process look at the same moments, so that their reads go out as one.
+    All who wait in this process look at the same moments, so that their reads go out as one; those of another process
+    at others, so that they do not all go for the next lease together.
     """
 
-    def __init__(self, pause: Pause) -> None:
+    def __init__(self, pause: Pause, ahead: float) -> None:
+        """`ahead` in seconds is by how much this process looks before the full step."""
         self._pause = pause
+        self._ahead = ahead
         self._waited = 0.0
         self._tried = 0.0
 
@@ -206,6 +211,6 @@ class _Turn:
 
     async def wait(self) -> None:
         step = _STEP if self._waited < _TRY_EVERY else _LATER_STEP
-        seconds = step - asyncio.get_running_loop().time() % step
+        seconds = step - (asyncio.get_running_loop().time() + self._ahead) % step
         self._waited += seconds
         await self._pause(seconds)

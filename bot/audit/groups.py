@@ -55,6 +55,9 @@ class GroupCommit:
     The last entry of ours that stood is gone on from, even where the database has lost it meanwhile: an entry that was
     removed under a running process, or a database that was restored, then shows as a gap instead of being paved over.
 
+    Where somebody else was first of late the head is looked up before a group is tried: that costs less than to be
+    refused, and keeps nobody from writing meanwhile.
+
     Whoever was first goes on from its own head and is first again, so it lets go from time to time: after each `HOLD`
     of writing without a rest it rests for `GAP`, which is longer than somebody else needs to find the new head.
     """
@@ -78,6 +81,7 @@ class GroupCommit:
         self._flusher: asyncio.Task[None] | None = None
         self._ours: Head | None = None
         self._taken: int | None = None  # a place after `_ours` where somebody else was first
+        self._contested = False  # others were there when we last looked
         self._began, self._ended = -math.inf, -math.inf  # of writing without a rest
 
     async def write(self, fields: Mapping[str, Any]) -> Entry:
@@ -146,7 +150,7 @@ class GroupCommit:
     def _patient(self, rest: list[_Pair], fate: Stands | Unsure) -> list[_Waiting]:
         """Who of those whose entries do not stand may try again. What may yet arrive is not written twice."""
         if rest and isinstance(fate, Stands):
-            self._taken = rest[0][1]["seq"]
+            self._taken, self._contested = rest[0][1]["seq"], True
         patient = []
         for waiting, _ in rest:
             if isinstance(fate, Stands) and waiting.until > self._now():
@@ -158,7 +162,11 @@ class GroupCommit:
     async def _head(self) -> Head:
         """What the group follows. Others' entries are looked up each time, since a failover may take them back."""
         if self._ours is not None and self._taken is None:
-            return self._ours
+            if not self._contested:
+                return self._ours
+            later = await self._store.head(self._chain, from_seq=self._ours[0] + 1)
+            self._contested = later is not None
+            return later or self._ours
         return await self._store.head(self._chain, from_seq=self._taken or 0) or self._ours or (0, GENESIS)
 
     def _linked(self, group: list[_Waiting], head: Head) -> list[_Pair]:

@@ -191,8 +191,57 @@ async def test_t53_a_head_that_others_moved_is_looked_for_from_the_place_that_wa
     store.times = 2
     await written(chain, "c")
     await written(chain, "d")
-    assert store.asked == [0, 3, 4]
+    assert store.asked == [0, 3, 4, 6]
     assert await trail(store) == ["a", "b", "rival", "rival", "c", "d"]
+
+
+async def test_t53_where_others_write_too_the_head_is_looked_up_before_it_is_tried(seconds: Seconds) -> None:
+    """Each of them is refused once at most, and whoever finds itself alone again goes on without looking.
+
+    Guards: `_contested` when a place was lost, and when nobody was found.
+    """
+
+    class Watched(MemoryAuditStore):
+        """Counts what was asked and what was refused."""
+
+        looked = refused = 0
+
+        async def head(self, chain: str, *, from_seq: int = 0) -> tuple[int, str] | None:
+            self.looked += 1
+            return await super().head(chain, from_seq=from_seq)
+
+        async def append(self, entries: list[Entry]) -> Stands | Unsure:
+            fate = await super().append(entries)
+            self.refused += fate.count < len(entries)
+            return fate
+
+    store = Watched()
+    ours, theirs = queue(store, seconds), queue(store, seconds)
+    for run in range(4):
+        await written(ours, f"ours {run}")
+        await written(theirs, f"theirs {run}")
+    assert len(await trail(store)) == 8
+    assert store.refused == 2
+    looked = store.looked
+    await written(ours, "a")
+    assert store.looked == looked + 1
+    await written(ours, "b")
+    await written(ours, "c")
+    assert store.looked == looked + 2
+
+
+async def test_t51_a_cut_tail_shows_also_where_the_head_is_looked_up(seconds: Seconds) -> None:
+    """Ours is gone on from, and not what is left before it (guard: the place that the look begins from)."""
+    store = Raced(0)
+    chain = queue(store, seconds)
+    await written(chain, "a", "b")
+    store.times = 1
+    await written(chain, "c")
+    del store._entries["T1", 4]
+    await written(chain, "d")
+    bad = first_bad([entry async for entry in store.entries()])
+    assert bad is not None
+    assert (bad.seq, bad.why) == (4, "missing")
 
 
 @pytest.mark.parametrize("cut", [0, 1, 2])
