@@ -71,6 +71,17 @@ class Principal:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """When and how somebody has authenticated: `auth_time` in seconds since 1970, and `amr`, as their ID token says.
+
+    (OpenID Connect Core, section 2; RFC 8176.)
+    """
+
+    auth_time: int
+    amr: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class TokenSet:
     """What the token endpoint answered (RFC 6749 section 5.1)."""
 
