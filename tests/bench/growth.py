@@ -28,6 +28,7 @@ _FEW, _ASKED_FOR = 1_000, 10_000
 _BATCH = 2_000
 _MOST_GROWTH = 8.0
 _WARM = 5
+_ROUNDS, _MOST_FOR_A_ROUND = 100, 1.5
 
 
 async def links(sizes: Sizes, directory: Path) -> AsyncIterator[Figure]:
@@ -36,7 +37,7 @@ async def links(sizes: Sizes, directory: Path) -> AsyncIterator[Figure]:
     chance = random.Random(1)  # noqa: S311 - the same people in each run
     asked_for = {name: chance.sample(range(count), min(_ASKED_FOR, count)) for name, count in counts.items()}
     taken: dict[str, dict[str, list[float]]] = {name: {"broker": [], "find_one": []} for name in counts}
-    before, after = {}, {}
+    before, after, sought = {}, {}, {}
     async with ground(directory) as here:
         began = time.perf_counter()
         async with _loading(directory / "links") as client:
@@ -57,6 +58,7 @@ async def links(sizes: Sizes, directory: Path) -> AsyncIterator[Figure]:
                         if number >= 0:
                             seconds.extend(measured)
             for name, replica in (("few", few), ("many", many)):
+                sought[name] = await replica("rounds", times=_ROUNDS)
                 after[name] = await replica("memory")
         size = len(bson.encode(here.registry.valid(0)))
     yield Figure(
@@ -64,7 +66,10 @@ async def links(sizes: Sizes, directory: Path) -> AsyncIterator[Figure]:
         Bound(ratio(taken["many"]["broker"], taken["few"]["broker"]), most=1.2),
         "ratio of medians",
         f"the same call with {counts['few']} links",
-        also={"memory_growth_mib": Bound(after["many"] - before["many"], most=_MOST_GROWTH)},
+        also={
+            "memory_growth_mib": Bound(after["many"] - before["many"], most=_MOST_GROWTH),
+            "round_for_what_was_left": Bound(ratio(sought["many"], sought["few"]), most=_MOST_FOR_A_ROUND),
+        },
         detail={
             "links": counts["many"],
             "people_asked_for": len(asked_for["many"]),

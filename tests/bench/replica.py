@@ -21,6 +21,7 @@ _JOBS: dict[str, Job] = {
     "read": reads.read,
     "commands": reads.commands,
     "memory": reads.memory,
+    "rounds": reads.rounds,
     "walk": herd.walk,
     "bare": herd.bare,
     "ask": rounds.ask,
