@@ -91,9 +91,13 @@ class ApprovalUnknown(ApprovalError):
 
 
 class NotYours(ApprovalError):
-    """The person who clicked is not among those who may decide."""
+    """The person who clicked is not among those who may decide; with `own` that is the requester alone."""
 
     code = "not_yours"
+
+    def __init__(self, *, own: bool = False) -> None:
+        self.own = own
+        super().__init__()
 
 
 class AlreadyDecided(ApprovalError):

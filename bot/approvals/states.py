@@ -68,7 +68,7 @@ def decide(
     if request.state is State.EXPIRED or (request.state is State.PENDING and now >= request.expires_at):
         return Refused(ApprovalExpired())
     if verdict not in {Verdict.APPROVE, Verdict.DENY} or not _may(request, voter, seated):
-        return Refused(NotYours())
+        return Refused(NotYours(own=request.policy.kind != "other"))
     if request.state is not State.PENDING:
         return Refused(AlreadyDecided(request.state.value))
     if not request.readable:
