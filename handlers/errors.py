@@ -89,6 +89,8 @@ def words(error: Exception) -> str:
             return f"There is no action “{escaped(error.name[:64])}”.{hint} `/agent actions` lists them."
         case ArgumentsInvalid():
             return invalid(error)
+        case NotYours(own=True):
+            return "Only the person who asked can decide this one."
         case ConfirmationWrong():
             return f"That is not the value of {code(error.name)} on the card. Look there, and type it as it is."
         case ConfirmationNeeded():
