@@ -11,6 +11,7 @@ from bot.errors import (
     ConfirmationNeeded,
     ConfirmationWrong,
     CountersignError,
+    NotYours,
     TooLate,
 )
 from handlers.blocks import code
