@@ -13,6 +13,7 @@ from aiohttp import web
 
 from bot.actions.catalog import gather
 from bot.actions.http import Http
+from bot.approvals.approvers import Approvers
 from bot.approvals.service import ApprovalService
 from bot.approvals.store import MongoApprovalStore
 from bot.audit.checkpoints import Checkpoints
@@ -28,13 +29,15 @@ from bot.runner import Runner
 from bot.tasks import Tasks
 from handlers.accounts import AccountInvitations
 from handlers.answering import Answering
-from handlers.approvals import ApprovalClicks, DirectCards
+from handlers.approvals import ApprovalClicks
+from handlers.card_places import SlackCards
 from handlers.clicks import Clicks
 from handlers.commands import Commands
 from handlers.connect import ConnectUi, Refusals
 from handlers.connections import Connections, Reports
 from handlers.events import Events
 from handlers.gate import Gate
+from handlers.groups import UserGroups
 from handlers.ingress import LARGEST, Ingress
 from handlers.installs import (
     App,
@@ -183,8 +186,8 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         if beyond := " ".join(sorted(action.login_scopes - set(settings.auth0_scopes))):
             log.warning("action_out_of_reach", action=action.name, scopes=beyond, hint="add them to AUTH0_SCOPES")
     approval_store = MongoApprovalStore(database, sealing)
-    shown = Overheard(DirectCards(post, identity.links))
-    approvals = ApprovalService(approval_store, audit, shown, clock)
+    shown = Overheard(SlackCards(post, identity.links))
+    approvals = ApprovalService(approval_store, audit, shown, Approvers(UserGroups(workspaces)), clock)
     runner = Runner(
         registry=registry,
         tokens=identity.broker,
@@ -205,12 +208,12 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     requests = Requests(
         runner, registry, identity.links, invitations, AccountInvitations(asking, registry, people, post)
     )
-    events.subscribe(Notices(post, approvals, requests, identity.questions, asking, workspaces).heard)
 
     bolt = bolt_app()
     linking, links = identity.linking, identity.links
     clicks = Clicks(answering, requests, linking, links, post)
-    decisions = ApprovalClicks(answering, approvals, runner, links, invitations, tasks)
+    decisions = ApprovalClicks(answering, approvals, runner, links, invitations, post, tasks)
+    events.subscribe(Notices(post, approvals, requests, decisions, identity.questions, asking, workspaces).heard)
     tab = HomeTab(Sources(links, linking, people, approvals, registry, audit_store, workspaces), tasks, clock)
     events.subscribe(tab.heard)
     shown.subscribe(tab.changed)

@@ -11,6 +11,12 @@ CountersignError
     ├── NotYours
     ├── AlreadyDecided
     ├── ApprovalExpired
+    ├── ConfirmationNeeded
+    ├── ConfirmationWrong
+    ├── StepUpNeeded
+    ├── TooLate
+    ├── NobodyToAsk
+    ├── ApproversUnknown
     ├── TooLargeToShow
     └── ChangedSinceAsked
 
@@ -85,9 +91,13 @@ class ApprovalUnknown(ApprovalError):
 
 
 class NotYours(ApprovalError):
-    """The person who clicked is not among those who may decide."""
+    """The person who clicked is not among those who may decide; with `own` that is the requester alone."""
 
     code = "not_yours"
+
+    def __init__(self, *, own: bool = False) -> None:
+        self.own = own
+        super().__init__()
 
 
 class AlreadyDecided(ApprovalError):
@@ -116,3 +126,47 @@ class ChangedSinceAsked(ApprovalError):
     """What would run is not what was shown."""
 
     code = "changed_since_asked"
+
+
+class ConfirmationNeeded(ApprovalError):
+    """The approver has to type the value of the argument `name` first."""
+
+    code = "confirmation_needed"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(name)
+
+
+class ConfirmationWrong(ConfirmationNeeded):
+    """What they typed is not that value."""
+
+    code = "confirmation_wrong"
+
+
+class StepUpNeeded(ApprovalError):
+    """The approver has to authenticate again first, with more than one factor."""
+
+    code = "step_up_needed"
+
+
+class TooLate(ApprovalError):
+    """It cannot be undone any more; `state` says how it stands."""
+
+    code = "too_late"
+
+    def __init__(self, state: str) -> None:
+        self.state = state
+        super().__init__(state)
+
+
+class NobodyToAsk(ApprovalError):
+    """Nobody but the requester is among the approvers."""
+
+    code = "nobody_to_ask"
+
+
+class ApproversUnknown(ApprovalError):
+    """Slack does not say just now who is in a user group."""
+
+    code = "approvers_unknown"

@@ -17,9 +17,10 @@ from bot.actions.tokens import token_of
 from bot.approvals.executions import End, Executions
 from bot.approvals.model import Approval, Origin, State
 from bot.approvals.ports import ApprovalStore
-from bot.approvals.service import ApprovalService
+from bot.approvals.service import ApprovalService, Draft
+from bot.approvals.states import agreed
 from bot.audit.writer import AuditWriter
-from bot.errors import ActionError, ActionUnknown, ArgumentsInvalid, AuditUnavailable, CountersignError, TooLargeToShow
+from bot.errors import ActionError, ActionUnknown, ApprovalError, ArgumentsInvalid, AuditUnavailable, CountersignError
 from bot.ports import People, Tokens
 from bot.sweep import Sweep
 from oauth import Clock, IdentityError, Principal
@@ -84,7 +85,8 @@ class Runner:
             arguments = check(action, raw)
             if not action.login_scopes <= principal.scopes:
                 raise ScopeRefused(action.login_scopes - principal.scopes)
-            if action.connection is not None and action.approval != "none":
+            policy = action.policy_for(arguments, principal)
+            if action.connection is not None and policy.kind != "none":
                 # Only to see that there is one. It is let go of: while a person decides, nobody holds a token.
                 await token_of(self._tokens, principal, action, self._audience)
         except (ActionError, IdentityError) as error:
@@ -94,12 +96,12 @@ class Runner:
                 await self._turned_down(principal, known, error.code, origin)
             raise
         run = secrets.token_hex(16)
-        if action.approval == "none":
+        if policy.kind == "none":
             work = self._execute(principal, action, arguments, run, request=origin.request)
             return Finished(action.name, await self._to_its_end(work))
         try:
-            return Waiting(await self._approvals.request(principal, action, arguments, run, origin))
-        except TooLargeToShow as error:
+            return Waiting(await self._approvals.request(principal, Draft(action, arguments, policy, run), origin))
+        except ApprovalError as error:
             await self._turned_down(principal, name, error.code, origin)
             raise
 
@@ -159,8 +161,16 @@ class Runner:
             if principal is None or principal.sub != approval.sub or principal.version != approval.link_version:
                 await self._refused(approval, "not_linked")
                 return End(State.CANCELLED, "The account was unlinked since, so nothing was done.", "not_linked")
-            action = self._unchanged(approval)
-            if action is None:
+            for vote in approval.votes:
+                if vote.by.key == approval.requester.key:
+                    continue
+                voter = await self._people.principal(vote.by)
+                if voter is None or voter.sub != vote.sub or voter.version != vote.link_version:
+                    await self._refused(approval, "approver_unlinked")
+                    text = "The account of somebody who agreed was unlinked since, so nothing was done. Ask again."
+                    return End(State.CANCELLED, text, "approver_unlinked")
+            action = self._unchanged(approval, principal)
+            if action is None or not agreed(approval):
                 await self._refused(approval, "changed_since_asked")
                 text = "The action was changed since it was shown, so nothing was done. Ask again."
                 return End(State.CANCELLED, text, "changed_since_asked")
@@ -173,13 +183,14 @@ class Runner:
         state = State.UNKNOWN if result.unknown else State.DONE if result.ok else State.FAILED
         return End(state, result.text, _reason(result))
 
-    def _unchanged(self, approval: Approval) -> Action | None:
+    def _unchanged(self, approval: Approval, principal: Principal | None) -> Action | None:
         """The action, if what would run is what was shown."""
         try:
             action = self._registry.get(approval.action)
         except ActionUnknown:
             return None
-        same = approval.readable and digest_of(action, approval.arguments) == approval.digest
+        policy = action.policy_for(approval.arguments, principal) if principal else approval.policy
+        same = approval.readable and digest_of(action, approval.arguments, policy) == approval.digest
         return action if same else None
 
     async def _execute(
@@ -236,7 +247,7 @@ class Runner:
 
     async def _left_behind(self, approval: Approval) -> None:
         """A replica died in mid-call. Only what may be repeated is; the rest is said to be unknown."""
-        action = self._unchanged(approval)
+        action = self._unchanged(approval, await self._people.principal(approval.requester))
         if action is None or not action.idempotent or approval.tries >= _TRIES:
             await self._approvals.interrupted(approval, f"The bot was stopped in mid-call, {_BROKE_OFF}")
             return

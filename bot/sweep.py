@@ -12,7 +12,7 @@ import structlog
 from bot.approvals.model import Approval, State
 from bot.approvals.ports import ApprovalStore
 from bot.approvals.service import ApprovalService
-from bot.approvals.states import Step, due
+from bot.approvals.states import Step, due, due_at
 from bot.ports import People
 from oauth import Clock
 
@@ -79,9 +79,10 @@ class Sweep:
             case Step.TOO_LATE:
                 await self.approvals.cancel(approval, State.APPROVED, "too_late")
             case Step.RECORD:
-                voter = await self.people.principal(approval.decider) if approval.decider else None
-                await self.approvals.complete(approval, voter)
+                await self.approvals.complete(approval)
                 await self.approvals.speak(approval)
+            case Step.REMIND:
+                await self.approvals.remind(approval)
             case Step.RESUME:
                 await self.resume(approval)
             case Step.LEFT_BEHIND:
@@ -89,4 +90,4 @@ class Sweep:
             case Step.SPEAK:
                 await self.approvals.speak(approval)
             case Step.REST:
-                pass
+                await self.store.put_off(approval, due_at(approval, self.clock()))

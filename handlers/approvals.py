@@ -1,64 +1,30 @@
-"""The buttons of approval cards, and where the cards are."""
+"""The buttons of approval cards: approve, deny, withdraw, undo, and the windows that some of them open."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.approvals.model import Approval, CardPlace, Verdict
-from bot.approvals.outbox import Unreachable
+from bot.approvals.model import Approval, State, Verdict
 from bot.approvals.service import ApprovalService
+from bot.errors import ConfirmationNeeded, ConfirmationWrong
 from bot.runner import Runner
 from bot.tasks import Tasks
-from handlers import cards
+from handlers import cards, modals
 from handlers.answering import Ack, Answering
+from handlers.errors import words
 from handlers.invitations import Invitations
 from handlers.message import Message
 from handlers.post import Post
 from handlers.speaker import Speaker
-from handlers.workspace import NotInstalled
-from oauth import Links
+from oauth import Links, Principal
 
-_LONGEST_ADDRESS = 254  # RFC 5321, errata 1690
-
-
-@dataclass(frozen=True, slots=True)
-class DirectCards:
-    """Cards in the requester's direct messages, where those of `approval = "self"` belong."""
-
-    post: Post
-    links: Links
-
-    def check(self, approval: Approval) -> None:
-        """Raises TooLargeToShow."""
-        cards.approval_card(approval, acting_as="x" * _LONGEST_ADDRESS)
-
-    async def show(self, approval: Approval) -> CardPlace:
-        """Post the card, or bring the one that is there up to date. Raises Unreachable."""
-        try:
-            return await self._shown(approval)
-        except NotInstalled:
-            raise Unreachable from None
-
-    async def tell(self, approval: Approval) -> None:
-        """Tell the requester how it ended. Raises Unreachable."""
-        try:
-            await self.post.dm(approval.requester, cards.outcome(approval))
-        except NotInstalled:
-            raise Unreachable from None
-
-    async def _shown(self, approval: Approval) -> CardPlace:
-        principal = await self.links.principal(approval.requester)
-        acting_as = (principal.identity.email or principal.identity.name) if principal else None
-        card = cards.approval_card(approval, acting_as=acting_as)
-        if approval.card is not None:
-            await self.post.change(approval.requester, approval.card.channel, approval.card.ts, card)
-            return CardPlace(approval.card.channel, approval.card.ts, approval.revision)
-        channel, ts = await self.post.dm(approval.requester, card)
-        return CardPlace(channel, ts, approval.revision)
+_NO_WINDOW = "I could not open the window to confirm it: that took too long. Press *Approve* again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,35 +36,129 @@ class ApprovalClicks:
     runner: Runner
     links: Links
     invitations: Invitations
+    post: Post
     tasks: Tasks
 
     def listen(self, bolt: AsyncApp) -> None:
         """Subscribe."""
         bolt.action(cards.APPROVE)(self.approve_clicked)
         bolt.action(cards.DENY)(self.deny_clicked)
+        bolt.action(cards.WITHDRAW)(self.taken_back)
+        bolt.action(cards.UNDO)(self.taken_back)
+        bolt.view(modals.CONFIRM)(self.confirmed)
+        bolt.view(modals.DENY_REASON)(self.reason_given)
 
     async def approve_clicked(self, ack: Ack, body: dict[str, Any], context: dict[str, Any]) -> None:
         """Somebody agrees."""
-        await self._decided(ack, body, context, Verdict.APPROVE)
+        who: Speaker = context["speaker"]
+        await self.answering.click(ack, who, self._vote(who, _value(body), Verdict.APPROVE))
 
     async def deny_clicked(self, ack: Ack, body: dict[str, Any], context: dict[str, Any]) -> None:
         """Somebody does not."""
-        await self._decided(ack, body, context, Verdict.DENY)
-
-    async def _decided(self, ack: Ack, body: dict[str, Any], context: dict[str, Any], verdict: Verdict) -> None:
         who: Speaker = context["speaker"]
-        value = next((a.get("value") for a in body.get("actions") or [] if isinstance(a, dict)), None)
-        await self.answering.click(ack, who, self._decide(who, value if isinstance(value, str) else "", verdict))
+        await self.answering.click(ack, who, self._vote(who, _value(body), Verdict.DENY))
 
-    async def _decide(self, who: Speaker, id_: str, verdict: Verdict) -> Message | None:
-        """The verdict is stored before Slack gets its ack: from then on no crash can lose it."""
+    async def taken_back(self, ack: Ack, body: dict[str, Any], context: dict[str, Any]) -> None:
+        """Somebody withdraws what they asked for, or undoes what was agreed to."""
+        who: Speaker = context["speaker"]
+        await self.answering.click(ack, who, self._take_back(who, _value(body)))
+
+    async def confirmed(self, ack: Ack, body: dict[str, Any], context: dict[str, Any]) -> None:
+        """An approver has typed what the policy asks for."""
+        who: Speaker = context["speaker"]
+        view = body.get("view") or {}
+        about = _about(view)
+        work = self._confirm(who, about, modals.typed(view, modals.CONFIRMED))
+        await self.answering.form(ack, who, work, modals.CONFIRMED)
+
+    async def reason_given(self, ack: Ack, body: dict[str, Any], context: dict[str, Any]) -> None:
+        """Whoever denied it says why."""
+        who: Speaker = context["speaker"]
+        view = body.get("view") or {}
+        work = self._comment(who, str(_about(view).get("id", "")), modals.typed(view, modals.REASON))
+        await self.answering.form(ack, who, work, modals.REASON)
+
+    async def go_on(self, voter: Principal, clicked: Mapping[str, Any]) -> Message | None:
+        """A click of somebody who was not linked then."""
+        id_, verdict = str(clicked["approval"]), Verdict(clicked["verdict"])
+        try:
+            self._follow_up(await self.approvals.decide(voter, id_, verdict, where=clicked.get("where")))
+        except Exception as error:
+            return cards.note(words(error))
+        return None
+
+    async def _vote(self, who: Speaker, id_: str, verdict: Verdict) -> Message | None:
+        """The vote is stored before Slack gets its ack: from then on no crash can lose it."""
+        voter = await self.links.principal(who.slack)
+        if voter is None:
+            waiting = json.dumps({"approval": id_, "verdict": verdict, "where": who.channel})
+            return await self.invitations.invite(who, waiting=waiting)
+        try:
+            decided = await self.approvals.decide(voter, id_, verdict, where=who.channel)
+        except ConfirmationWrong:
+            raise
+        except ConfirmationNeeded as needed:
+            return await self._ask_to_confirm(who, id_, needed.name)
+        self._follow_up(decided)
+        if verdict is Verdict.DENY and decided.policy.kind == "other":
+            self.tasks.spawn(self._ask_why(who, decided), "deny reason")
+        return None
+
+    async def _confirm(self, who: Speaker, about: Mapping[str, Any], typed: str) -> Message | None:
         voter = await self.links.principal(who.slack)
         if voter is None:
             return await self.invitations.invite(who)
-        decided = await self.approvals.decide(voter, id_, verdict)
-        self.tasks.spawn(self._go_on(decided), f"decided:{decided.id}")
+        id_, where = str(about.get("id", "")), about.get("where")
+        decided = await self.approvals.decide(voter, id_, Verdict.APPROVE, where=where, typed=typed)
+        self._follow_up(decided)
         return None
+
+    async def _comment(self, who: Speaker, id_: str, reason: str) -> Message | None:
+        voter = await self.links.principal(who.slack)
+        if voter is not None and reason.strip():
+            await self.approvals.comment(voter, id_, reason)
+        return None
+
+    async def _take_back(self, who: Speaker, id_: str) -> Message | None:
+        voter = await self.links.principal(who.slack)
+        if voter is None:
+            return await self.invitations.invite(who)
+        self._follow_up(await self.approvals.take_back(voter, id_))
+        return None
+
+    async def _ask_to_confirm(self, who: Speaker, id_: str, name: str) -> Message | None:
+        about = json.dumps({"id": id_, "where": who.channel})
+        view = modals.confirm_modal("this", name, about)
+        if who.trigger and await self.post.open_view(who.slack, who.trigger, view):
+            return None
+        return cards.note(_NO_WINDOW)
+
+    async def _ask_why(self, who: Speaker, denied: Approval) -> None:
+        about = json.dumps({"id": denied.id})
+        if who.trigger:
+            await self.post.open_view(who.slack, who.trigger, modals.deny_reason_modal(denied.action, about))
+
+    def _follow_up(self, decided: Approval) -> None:
+        self.tasks.spawn(self._go_on(decided), f"decided:{decided.id}")
 
     async def _go_on(self, decided: Approval) -> None:
         # Side by side: the buttons go at once, and a Slack that hangs keeps no execution waiting.
-        await asyncio.gather(self.approvals.speak(decided), self.runner.resume(decided))
+        steps = [self.approvals.speak(decided)]
+        if decided.state is State.APPROVED and decided.audited:
+            steps.append(self.runner.resume(decided))
+        await asyncio.gather(*steps)
+
+
+def _value(body: Mapping[str, Any]) -> str:
+    """The id that a button carries; nothing else of it is believed."""
+    value = next((a.get("value") for a in body.get("actions") or [] if isinstance(a, dict)), None)
+    return value if isinstance(value, str) else ""
+
+
+def _about(view: Mapping[str, Any]) -> dict[str, Any]:
+    """What our own window carries along; it came back through Slack, signed."""
+    try:
+        found = json.loads(view.get("private_metadata") or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -8,11 +8,11 @@ from handlers.account_cards import ACCOUNT_CONNECT, account_connected, connect_c
 from handlers.approval_card import (
     APPROVE,
     DENY,
+    UNDO,
+    WITHDRAW,
     approval_card,
-    outcome,
-    result_card,
-    waiting_note,
 )
+from handlers.approval_words import outcome, reminder, result_card, waiting_note
 from handlers.blocks import button, buttons, code, context, cut, day, line, moment, plain, section
 from handlers.connect import auth_provider
 from handlers.lists import actions_list, approvals_list, audit_list
@@ -26,6 +26,8 @@ __all__ = [
     "LINK_ENTER_CODE",
     "LINK_NOT_ME",
     "LINK_OPEN",
+    "UNDO",
+    "WITHDRAW",
     "account",
     "account_connected",
     "actions_list",
@@ -40,6 +42,7 @@ __all__ = [
     "linked_receipt",
     "note",
     "outcome",
+    "reminder",
     "result_card",
     "rights",
     "status_card",

@@ -133,7 +133,9 @@ class Commands:
 
     async def waiting(self, who: Speaker, _: str) -> Message:
         """What waits for you, and what you wait for."""
-        return cards.approvals_list(await self.approvals.open_of(who.slack))
+        principal = await self.links.principal(who.slack)
+        found = await self.approvals.concerning(principal) if principal else []
+        return cards.approvals_list(found, who.slack)
 
     async def trail(self, who: Speaker, _: str) -> Message:
         """Your own entries of the audit trail."""

@@ -8,7 +8,11 @@ from bot.errors import (
     ActionUnknown,
     AlreadyDecided,
     ArgumentsInvalid,
+    ConfirmationNeeded,
+    ConfirmationWrong,
     CountersignError,
+    NotYours,
+    TooLate,
 )
 from handlers.blocks import code
 from handlers.inert import escaped
@@ -51,7 +55,13 @@ _SENTENCES = {
     "store_unavailable": "The database does not answer, so nothing was done. Please try again in a minute.",
     # approvals
     "approval_unknown": "There is no such request in this workspace.",
-    "not_yours": "Only the person who asked can decide this one.",
+    "not_yours": "This one is not yours to decide: only those whom the card asks can.",
+    "step_up_needed": "For this one you have to sign in once more, with a second factor. Press *Approve* again: I send "
+    "you the way there.",
+    "nobody_to_ask": "There are not enough people who could approve this: nobody approves their own request. Ask who "
+    "runs the bot to name more approvers.",
+    "approvers_unknown": "Slack does not say just now who may decide this, so nothing was counted. Please try again in "
+    "a minute.",
     "approval_expired": "Too late: this request has expired, and nothing was done. Ask again if it is still wanted.",
     "too_large_to_show": "The values are too long to be shown whole on a card, so nobody could approve them.",
     "changed_since_asked": "The action was changed since it was shown, so nothing was done. Ask again.",
@@ -80,6 +90,16 @@ def words(error: Exception) -> str:
             return f"There is no action “{escaped(error.name[:64])}”.{hint} `/agent actions` lists them."
         case ArgumentsInvalid():
             return invalid(error)
+        case NotYours(own=True):
+            return "Only the person who asked can decide this one."
+        case ConfirmationWrong():
+            return f"That is not the value of {code(error.name)} on the card. Look there, and type it as it is."
+        case ConfirmationNeeded():
+            return f"Press *Approve* on the card again: you have to type the value of {code(error.name)} to confirm it."
+        case TooLate():
+            return _STATES.get(error.state, "It is over already.") + " So it cannot be taken back any more."
+        case AlreadyDecided(state="voted"):
+            return "Your decision is counted already. Others have to agree too."
         case AlreadyDecided():
             return _STATES.get(error.state, "It was decided already.")
         case CodeWrong(left=0):

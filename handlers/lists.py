@@ -10,9 +10,10 @@ from typing import Any
 from bot.actions.model import Action, Schema
 from bot.approvals.model import Approval, State
 from handlers.account_cards import your_account
+from handlers.approval_words import asked
 from handlers.blocks import code, day, line, listed, section, short
 from handlers.message import Message
-from oauth import Principal
+from oauth import Principal, SlackUser
 
 _SOME = 10
 _WORDS = {
@@ -82,18 +83,26 @@ def actions_list(actions: list[Action], principal: Principal | None) -> Message:
     return Message(f"{count} can be run here.", (top, *listed(rows, more, taken=4)))
 
 
-def approvals_list(approvals: list[Approval]) -> Message:
-    """What is open, oldest first as given. Values are on the cards alone."""
+def approvals_list(approvals: list[Approval], viewer: SlackUser) -> Message:
+    """What waits for the viewer, and what they wait for, as given. Values are on the cards alone."""
     if not approvals:
         return Message("Nothing waits for you.")
     rows = [
-        f"{code(one.action[:64])} {_STANDS.get(one.state, f'is {one.state.value}')}\n"
+        f"{code(one.action[:64])} {_standing(one, viewer)}\n"
         f"asked {day(one.created_at)} · open until {day(one.expires_at)}"
         for one in approvals
     ]
     count = "1 request is open." if len(approvals) == 1 else f"{len(approvals)} requests are open."
     top = section(f"*{count}* Their cards are in our direct messages.")
     return Message(count, (top, *listed(rows, "… and {count} more.", taken=2)))
+
+
+def _standing(one: Approval, viewer: SlackUser) -> str:
+    if one.requester.key != viewer.key:
+        return f"waits for your decision, asked by <@{line(one.requester.user, 64)}>"
+    if one.policy.kind == "other" and one.state is State.PENDING:
+        return f"waits for the approval of {asked(one)}"
+    return _STANDS.get(one.state, f"is {one.state.value}")
 
 
 def audit_list(entries: list[dict[str, Any]]) -> Message:
@@ -124,7 +133,7 @@ def deeds(entries: list[dict[str, Any]], most: int) -> list[str]:
 
 
 def _action(action: Action, principal: Principal | None) -> str:
-    marks = ["asks for your approval first"] if action.approval != "none" else []
+    marks = ["asks for your approval first"] if action.policy.kind != "none" else []
     if action.connection is not None:
         marks.append(f"with {your_account(action.connection)}")
     if principal is not None and (beyond := sorted(action.login_scopes - principal.scopes)):

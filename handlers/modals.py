@@ -15,6 +15,10 @@ from handlers.message import Block
 LINK_CODE = "link.code"
 CODE = "code"
 RUN_SUBMIT = "run.submit"
+CONFIRM = "approval.confirm"
+CONFIRMED = "confirm"
+DENY_REASON = "approval.deny_reason"
+REASON = "reason"
 
 _TITLE = 24
 _BLOCKS = 100
@@ -24,6 +28,54 @@ _ERROR = 300
 # Slack takes 250,000 characters for a view; what the metadata and two paragraphs may need is kept free.
 _SIZE = 150_000
 _STATE_KEYS = ("value", "selected_date", "selected_time", "selected_option")
+
+
+def confirm_modal(action: str, name: str, metadata: str) -> dict[str, Any]:
+    """Where an approver types the value of an argument, so that nobody agrees to what they have not read."""
+    about = f"To approve {code(short(action, 64))}, type the value of {code(short(name, 64))} as the card shows it."
+    return _asking(CONFIRM, "Are you sure?", "Approve", metadata) | {
+        "blocks": [section(about), _text(CONFIRMED, short(name, 150), most=3000)]
+    }
+
+
+def deny_reason_modal(action: str, metadata: str) -> dict[str, Any]:
+    """Why it was denied; the denial stands already, and closing this leaves it as it is."""
+    about = f"{code(short(action, 64))} is denied. If you want to, tell who asked why."
+    return _asking(DENY_REASON, "Why not?", "Tell them", metadata) | {
+        "blocks": [section(about), _text(REASON, "Reason", most=500, optional=True, multiline=True)]
+    }
+
+
+def typed(view: Mapping[str, Any], block: str) -> str:
+    """What was typed into a field whose block and element have one name."""
+    return str(submitted(view).get(block) or "")
+
+
+def _asking(callback: str, title: str, submit: str, metadata: str) -> dict[str, Any]:
+    return {
+        "type": "modal",
+        "callback_id": callback,
+        "private_metadata": metadata,
+        "title": plain(title),
+        "submit": plain(submit),
+        "close": plain("Cancel"),
+    }
+
+
+def _text(name: str, label: str, *, most: int, optional: bool = False, multiline: bool = False) -> Block:
+    return {
+        "type": "input",
+        "block_id": name,
+        "optional": optional,
+        "label": plain(label),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": name,
+            "multiline": multiline,
+            "max_length": most,
+            "focus_on_load": True,
+        },
+    }
 
 
 def code_modal(account: str | None = None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import structlog
 
 from bot.approvals.service import ApprovalService
 from handlers import cards
+from handlers.approvals import ApprovalClicks
 from handlers.errors import words
 from handlers.message import Message
 from handlers.post import Post
@@ -37,6 +39,7 @@ class Notices:
     post: Post
     approvals: ApprovalService
     requests: Requests
+    decisions: ApprovalClicks
     questions: Questions
     accounts: Accounts
     workspaces: Workspaces
@@ -77,7 +80,11 @@ class Notices:
         except IdentityError as error:  # altered in the database, or that is away; the person can ask again
             log.warning("question_lost", reason=error.code)
             return
-        said = await self.requests.go_on(who, waiting) if waiting is not None else None
+        if waiting is None:
+            return
+        asked = json.loads(waiting)
+        going_on = self.decisions if "approval" in asked else self.requests
+        said = await going_on.go_on(who, asked)
         if said is not None:
             await self._tell(who.slack, said)
 

@@ -4,6 +4,7 @@ goes anywhere but to that person."""
 from __future__ import annotations
 
 from collections import OrderedDict
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -20,6 +21,8 @@ from oauth import SlackUser
 log = structlog.get_logger(__name__)
 
 _MOST_CHANNELS = 4096
+_MARKED = "countersign_card"
+_LOOKED_AT = 100
 
 
 class _ByPost(AsyncWebClient):
@@ -61,17 +64,47 @@ class Post:
         self._workspaces = workspaces
         self._channels: OrderedDict[str, str] = OrderedDict()
 
-    async def dm(self, slack: SlackUser, message: Message) -> tuple[str, str]:
+    async def dm(self, slack: SlackUser, message: Message, *, mark: str | None = None) -> tuple[str, str]:
         """A direct message; its channel and ts."""
-        return await self.say(slack, await self._dm_of(slack), message)
+        return await self.say(slack, await self.dm_of(slack), message, mark=mark)
 
-    async def say(self, slack: SlackUser, channel: str, message: Message, thread: str | None = None) -> tuple[str, str]:
-        """A message in a channel or a thread of this person's workspace; its channel and ts."""
+    async def say(
+        self, slack: SlackUser, channel: str, message: Message, thread: str | None = None, *, mark: str | None = None
+    ) -> tuple[str, str]:
+        """A message in a channel or a thread of this person's workspace; its channel and ts.
+
+        By its `mark` it is found again (docs.slack.dev, "Message metadata").
+        """
         web = await self._workspaces.client(slack)
+        metadata = {"event_type": _MARKED, "event_payload": {"mark": mark}} if mark is not None else None
         sent: Any = await web.chat_postMessage(
-            channel=channel, thread_ts=thread, unfurl_links=False, unfurl_media=False, **message.as_slack()
+            channel=channel,
+            thread_ts=thread,
+            unfurl_links=False,
+            unfurl_media=False,
+            metadata=metadata,
+            **message.as_slack(),
         )
         return sent["channel"], sent["ts"]
+
+    async def marked(self, slack: SlackUser, channel: str, mark: str, since: datetime) -> str | None:
+        """The ts of a message of ours that has this mark; None where there is none, or Slack does not let us look.
+
+        For what was posted although its answer got lost.
+        """
+        web = await self._workspaces.client(slack)
+        try:
+            found: Any = await web.conversations_history(
+                channel=channel, oldest=str(since.timestamp()), include_all_metadata=True, limit=_LOOKED_AT
+            )
+        except SlackApiError as refusal:
+            log.warning("history_not_read", error=reason_of(refusal))
+            return None
+        for one in found["messages"]:
+            metadata = one.get("metadata") or {}
+            if metadata.get("event_type") == _MARKED and (metadata.get("event_payload") or {}).get("mark") == mark:
+                return str(one["ts"])
+        return None
 
     async def change(self, slack: SlackUser, channel: str, ts: str, message: Message) -> None:
         """Put `message` in the place of one that was sent."""
@@ -114,7 +147,8 @@ class Post:
             return False
         return True
 
-    async def _dm_of(self, slack: SlackUser) -> str:
+    async def dm_of(self, slack: SlackUser) -> str:
+        """The channel of our direct messages with this person."""
         known = self._channels.get(slack.key)
         if known is None:
             opened: Any = await (await self._workspaces.client(slack)).conversations_open(users=slack.user)

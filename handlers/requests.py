@@ -32,7 +32,7 @@ class Requests:
 
     def calls_out(self, name: str) -> bool:
         """Whether asking for it may call its service at once, and so may take long."""
-        return any(action.name == name and action.approval == "none" for action in self.registry)
+        return any(action.name == name and action.may_run_at_once for action in self.registry)
 
     async def ask(self, who: Speaker, name: str, raw: Mapping[str, Any]) -> Message | None:
         """Run it, ask for approval, or send a link first: to link, or to connect an account. Raises as the runner does.
@@ -48,13 +48,12 @@ class Requests:
         except AccountNotConnected as missing:
             return (await self.connecting.bring(principal, missing, waiting)).note
 
-    async def go_on(self, principal: Principal, waiting: str) -> Message | None:
+    async def go_on(self, principal: Principal, asked: Mapping[str, Any]) -> Message | None:
         """What a person had asked before they were linked, or before an account was connected."""
-        asked = json.loads(waiting)
         try:
             return await self._run(principal, asked["action"], asked["arguments"], Origin(), beside_card=True)
         except AccountNotConnected as missing:
-            invited = await self.connecting.bring(principal, missing, waiting)
+            invited = await self.connecting.bring(principal, missing, json.dumps(asked))
             return None if invited.seen else invited.note
         except Exception as error:
             return cards.note(words(error))

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from bot.actions.arguments import exact, unfit
 from bot.actions.http import Http
 from bot.actions.model import CONNECTION, Action
+from bot.actions.policy import Policy
 from bot.errors import ConfigurationError
 
 NAME = r"^[a-z][a-z0-9_]{0,63}$"
@@ -171,8 +172,7 @@ def _action(one: Definition, http: Http) -> Action:
         scopes=frozenset(one.scopes),
         audience=one.audience,
         sensitive=one.is_sensitive,
-        approval=one.approval or ("self" if one.is_sensitive else "none"),
-        expires=one.expires,
+        policy=Policy(one.approval or ("self" if one.is_sensitive else "none"), expires=one.expires),
         idempotent=one.idempotent,
         # Left out where there is none: what was agreed to before there were connections stays as it was.
         definition=one.model_dump(mode="json", exclude={"connection"} if one.connection is None else None),

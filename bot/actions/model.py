@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 import rfc8785
 
+from bot.actions.policy import Policy, Rule
 from oauth import AccessToken, Principal
 
-Approval = Literal["none", "self"]
 Schema = Mapping[str, Any]
 # A connection's name, as Auth0's Management API takes it.
 CONNECTION = r"^[a-zA-Z0-9](-?[a-zA-Z0-9]){0,127}$"
@@ -61,12 +60,21 @@ class Action:
     scopes: frozenset[str]
     audience: str | None
     sensitive: bool
-    approval: Approval
-    expires: timedelta
+    policy: Policy
     idempotent: bool
     definition: Mapping[str, Any]
     call: Caller = field(repr=False, compare=False)
     connection: str | None = None
+    rules: tuple[Rule, ...] = field(default=(), repr=False, compare=False)
+
+    def policy_for(self, arguments: Mapping[str, Any], principal: Principal) -> Policy:
+        """Who has to agree to this very call: the first rule that matches says so, else the action's own policy."""
+        return next((rule.policy for rule in self.rules if rule.matches(arguments, principal)), self.policy)
+
+    @property
+    def may_run_at_once(self) -> bool:
+        """Whether some call of it runs without anybody being asked, so that it may take its time."""
+        return any(policy.kind == "none" for policy in (self.policy, *(rule.policy for rule in self.rules)))
 
     @property
     def login_scopes(self) -> frozenset[str]:
@@ -87,8 +95,8 @@ class Action:
         return tuple(name for name, schema in self.parameters.items() if "default" not in schema)
 
 
-def digest_of(action: Action, arguments: Mapping[str, Any]) -> str:
-    """What an approval is for: the action as defined, the arguments, and the scopes."""
+def digest_of(action: Action, arguments: Mapping[str, Any], policy: Policy) -> str:
+    """What an approval is for: the action as defined, the arguments, the scopes, and how it has to be agreed to."""
     whole = {
         "action": action.name,
         "definition": action.digest,
@@ -96,5 +104,6 @@ def digest_of(action: Action, arguments: Mapping[str, Any]) -> str:
         "scopes": sorted(action.scopes),
         "audience": action.audience,
         **({"connection": action.connection} if action.connection is not None else {}),
+        "policy": policy.as_json(),
     }
     return hashlib.sha256(rfc8785.dumps(whole)).hexdigest()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal, Protocol
+
+from oauth import Principal
 
 Kind = Literal["none", "self", "other", "ciba"]
 
@@ -29,3 +32,27 @@ class Policy:
     reason: bool = False
     preview: str | None = None
     preview_fields: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """In plain JSON; times in seconds."""
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        return plain | {"expires": self.expires.total_seconds(), "hold": self.hold.total_seconds()}
+
+    @classmethod
+    def from_json(cls, plain: Mapping[str, Any]) -> Policy:
+        """What `as_json` gave; names that this version does not know are passed over."""
+        known = {name: value for name, value in plain.items() if name in cls.__dataclass_fields__}
+        known |= {name: tuple(known[name]) for name in ("approvers", "preview_fields") if name in known}
+        known |= {name: timedelta(seconds=known[name]) for name in ("expires", "hold") if name in known}
+        return cls(**known)
+
+
+class Rule(Protocol):
+    """An exception to an action's policy."""
+
+    @property
+    def policy(self) -> Policy:
+        """The whole policy where it matches."""
+
+    def matches(self, arguments: Mapping[str, Any], principal: Principal) -> bool:
+        """Whether it is for this call. What cannot be told matches: then it is the exception that applies."""

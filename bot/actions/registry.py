@@ -12,7 +12,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from bot.actions.model import CONNECTION, Action, ActionResult, Approval, Call
+from bot.actions.model import CONNECTION, Action, ActionResult, Call
+from bot.actions.policy import Kind, Policy
 from bot.errors import ActionUnknown, ConfigurationError
 from oauth import Principal
 
@@ -65,7 +66,7 @@ def action(
     audience: str | None = None,
     connection: str | None = None,
     sensitive: bool = True,
-    approval: Approval | None = None,
+    approval: Kind | None = None,
     expires: timedelta = timedelta(minutes=15),
     idempotent: bool = False,
 ) -> Callable[[Function], Function]:
@@ -86,8 +87,7 @@ def action(
         "scopes": frozenset(scopes),
         "audience": audience,
         "sensitive": sensitive,
-        "approval": approval or ("self" if sensitive else "none"),
-        "expires": expires,
+        "policy": Policy(approval or ("self" if sensitive else "none"), expires=expires),
         "idempotent": idempotent,
         "connection": connection,
     }

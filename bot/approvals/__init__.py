@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from bot.approvals.model import Approval, CardPlace, Origin, State, Verdict
+from bot.approvals.model import Approval, Copy, Origin, Part, State, Verdict, Vote
 
-__all__ = ["Approval", "CardPlace", "Origin", "State", "Verdict"]
+__all__ = ["Approval", "Copy", "Origin", "Part", "State", "Verdict", "Vote"]

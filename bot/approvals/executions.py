@@ -40,8 +40,10 @@ class Executions:
         self._pause = pause
 
     async def begin(self, approval: Approval) -> Approval | None:
-        """The right to execute an approved request whose entry stands; None for all but one."""
+        """The right to execute an approved request whose entries stand, once its hold is over; None for all but one."""
         now = self._clock()
+        if approval.not_before is not None and now < approval.not_before:
+            return None
         return await self._store.move(
             approval, State.APPROVED, State.EXECUTING, now=now, lease_until=now + LEASE, audited_only=True
         )

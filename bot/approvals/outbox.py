@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from bot.approvals.model import Approval, CardPlace
+from bot.approvals.model import Approval, Copy, Part
 from bot.approvals.ports import ApprovalStore
-from bot.approvals.states import unsaid
+from bot.approvals.states import behind, due_at, unsaid
 from oauth import Clock
 
 log = structlog.get_logger(__name__)
@@ -35,21 +35,25 @@ class Cards(Protocol):
     def check(self, approval: Approval) -> None:
         """Raises TooLargeToShow where the card cannot show all of it."""
 
-    async def show(self, approval: Approval) -> CardPlace:
-        """Post the card, or update it where `approval.card` says that it is.
+    async def show(self, approval: Approval, copy: Copy) -> Copy:
+        """Post a copy of the card, or bring it up to date where it is; the copy as it is then.
 
-        With no card and `attempts` above zero, an earlier post may have arrived although its answer did not.
+        Where its place is not known and `approval.attempts` is above zero, an earlier post may have arrived although
+        its answer did not.
         """
 
     async def tell(self, approval: Approval) -> None:
         """Tell the requester how it ended."""
+
+    async def remind(self, approval: Approval, copy: Copy) -> None:
+        """Say to whom this copy is for that the time to decide is nearly over."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Turn:
     """What people see after one turn; `failed` if something is left unsaid, `in_vain` if it will stay so."""
 
-    card: CardPlace | None
+    copies: tuple[Copy, ...]
     told: bool
     failed: bool
     in_vain: bool = False
@@ -77,6 +81,16 @@ class Outbox:
         task.add_done_callback(self._speaking.discard)
         await asyncio.shield(task)
 
+    async def remind(self, approval: Approval) -> None:
+        """To each copy with buttons. A reminder that gets lost is lost: the card itself says until when."""
+        for copy in approval.copies:
+            voted = any(vote.by.user == copy.to for vote in approval.votes)
+            if copy.part is not Part.REQUESTER and copy.posted and not voted:
+                try:
+                    await self._within_patience(self._cards.remind(approval, copy), "reminder_lost", approval)
+                except Unreachable:
+                    return
+
     async def close(self) -> None:
         """Wait for what is being said."""
         if self._speaking:
@@ -102,28 +116,33 @@ class Outbox:
         if given_up:
             log.error("card_given_up", approval=current.id, attempts=current.attempts + 1)
         pause = timedelta(seconds=min(_LONGEST_PAUSE, 2.0 ** min(current.attempts + 1, 10)))
+        quiet_until = self._clock() + pause if turn.failed else None
         latest = await self._store.said(
             current,
             speaker,
-            turn.card,
+            turn.copies,
             told=turn.told,
-            quiet_until=self._clock() + pause if turn.failed else None,
-            settled=current.state.final and (given_up or not turn.failed),
+            quiet_until=quiet_until,
+            due_at=quiet_until if turn.failed and not given_up else due_at(current, now),
         )
         return latest is not None and latest.revision != current.revision and not turn.failed
 
     async def _say(self, current: Approval) -> _Turn:
-        card, told = current.card, current.told
-        shown = card is not None and card.shown == current.revision
+        """The copies side by side, since one person's may be out of reach; the requester last, of what is shown."""
         try:
-            if not shown:
-                posted = await self._within_patience(self._cards.show(current), "card_not_shown", current)
-                card, shown = posted or card, posted is not None
+            copies = tuple(await asyncio.gather(*(self._copied(current, copy) for copy in current.copies)))
+            told = current.told
             if current.state.final and not told:
                 told = await self._within_patience(self._told(current), "requester_not_told", current) is True
         except Unreachable:
-            return _Turn(card, told, failed=True, in_vain=True)
-        return _Turn(card, told, failed=not shown or (current.state.final and not told))
+            return _Turn(current.copies, current.told, failed=True, in_vain=True)
+        failed = any(behind(current, copy) for copy in copies) or (current.state.final and not told)
+        return _Turn(copies, told, failed=failed)
+
+    async def _copied(self, current: Approval, copy: Copy) -> Copy:
+        if not behind(current, copy):
+            return copy
+        return await self._within_patience(self._cards.show(current, copy), "card_not_shown", current) or copy
 
     async def _told(self, current: Approval) -> bool:
         await self._cards.tell(current)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Protocol
 
-from bot.approvals.model import Approval, CardPlace, State
+from bot.approvals.model import Approval, Copy, State, Vote
 from oauth import SlackUser
 
 
@@ -26,7 +26,8 @@ class ApprovalStore(Protocol):
         target: State,
         *,
         now: datetime,
-        by: SlackUser | None = None,
+        vote: Vote | None = None,
+        not_before: datetime | None = None,
         reason: str | None = None,
         result: str | None = None,
         entry_until: datetime | None = None,
@@ -36,16 +37,26 @@ class ApprovalStore(Protocol):
     ) -> Approval | None:
         """From `source` to `target`, if it still is there; the request as it is then.
 
-        A verdict counts only before `expires_at`. `by` is who decided. With `entry_until` the step owes an audit
-        entry, which the caller has until then to write. `lease_until` is how long an execution may be thought
-        alive; `lease_over` moves only what is not alive any more, `audited_only` only what owes no entry.
+        A `vote` counts only before `expires_at`, and only onto the request as it was read: where somebody else has
+        voted since, it has to be looked at anew. With `entry_until` the step owes an audit entry, which the caller
+        has until then to write. `lease_until` is how long an execution may be thought alive; `lease_over` moves only
+        what is not alive any more, `audited_only` only what owes no entry, here or by the caller's own knowledge.
         """
 
+    async def confirm(self, approval: Approval, slack: SlackUser) -> None:
+        """The person has typed what the policy wants them to."""
+
+    async def comment(self, approval: Approval, note: str, *, now: datetime) -> Approval | None:
+        """What the decider says of it, the first time alone; the requester has to be told anew."""
+
+    async def remind(self, approval: Approval) -> bool:
+        """The right to remind people of it; True for one caller alone."""
+
     async def claim_entry(self, approval: Approval, now: datetime, until: datetime) -> bool:
-        """The right to write the entry that is owed, until then; False if it stands or somebody else has it."""
+        """The right to write the entries that are owed, until then; False if they stand or somebody else has it."""
 
     async def audited(self, approval: Approval) -> None:
-        """The entry of this state is written; only now may an approved request be executed."""
+        """The entries of this revision are written; only now may an approved request be executed."""
 
     async def beat(self, approval: Approval, until: datetime) -> None:
         """The executing process lives."""
@@ -57,23 +68,32 @@ class ApprovalStore(Protocol):
         self,
         approval: Approval,
         speaker: str,
-        card: CardPlace | None,
+        copies: tuple[Copy, ...],
         *,
         told: bool,
         quiet_until: datetime | None = None,
-        settled: bool = False,
+        due_at: datetime | None = None,
     ) -> Approval | None:
         """What people see now; ends the right to speak. The request as it is, None if the right had passed on.
 
-        `quiet_until` says that Slack did not take all of it, and when to try again. `settled` says that nothing is
-        left to do or to say, and holds only if the request has not changed meanwhile.
+        `quiet_until` says that Slack did not take all of it, and when to try again. `due_at` is when the round has
+        to look at it again, None for never, and holds only if the request has not changed and owes no entry.
         """
+
+    async def put_off(self, approval: Approval, due_at: datetime | None) -> None:
+        """The round need not look at it before then; never again, where that is None."""
 
     async def open_of(self, slack: SlackUser) -> list[Approval]:
         """What a person has waiting or agreed and not yet begun, oldest first; at most 100."""
 
+    async def for_others(self, workspace: str) -> list[Approval]:
+        """What waits in a workspace for somebody else than who asked, oldest first; at most 100."""
+
+    async def voted_by(self, slack: SlackUser) -> list[Approval]:
+        """What is open and has a vote of this person; at most 100."""
+
     async def links_in_use(self) -> set[tuple[SlackUser, str]]:
-        """Under which links something is open: each requester, with the version of their link when they asked."""
+        """Who has asked for something open, or voted on it, each with the version that their link had then."""
 
     def unsettled(self, now: datetime) -> AsyncIterator[tuple[Approval, datetime | None]]:
-        """Whatever may need a step, oldest first, with the lease of its execution."""
+        """Whatever is due, with the lease of its execution."""

@@ -1,23 +1,29 @@
-"""How a request is written down: a document with its private parts sealed for this record."""
+"""How a request is written down: a document with its private parts sealed for this record.
+
+Sealed are also its terms and its votes, so that nobody who writes to the database can lower what has to be agreed to,
+or agree in somebody's name. The same things lie beside them in the clear where a query needs them.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from bot.approvals.model import Approval, CardPlace, Origin, State
-from oauth import SlackUser
+from bot.actions.policy import Policy
+from bot.approvals.model import Approval, Copy, Origin, Part, State, Verdict, Vote
+from oauth import Evidence, SlackUser
 from oauth.errors import SealBroken
 
 log = structlog.get_logger(__name__)
 
 Document = dict[str, Any]
-SCHEMA = 1
-_Noun = TypeVar("_Noun", Origin, CardPlace, SlackUser)
+SCHEMA = 2
+_Noun = TypeVar("_Noun", Origin, SlackUser)
 
 
 class Sealer(Protocol):
@@ -35,15 +41,22 @@ def key_of(approval: Approval) -> str:
     return f"{approval.requester.workspace}:{approval.id}"
 
 
-def sealed_result(approval: Approval, result: str, sealer: Sealer) -> str:
-    """The outcome's text as it is kept."""
-    return sealer.seal(result.encode("utf-8", "replace"), record=key_of(approval), name="result")
+def sealed_text(approval: Approval, name: str, text: str, sealer: Sealer) -> str:
+    """A text that comes later, as it is kept: the outcome's, or what a decider says."""
+    return sealer.seal(text.encode("utf-8", "replace"), record=key_of(approval), name=name)
 
 
 def document_of(approval: Approval, sealer: Sealer) -> Document:
     """A new request as it is kept."""
     key = key_of(approval)
-    private = {"arguments": dict(approval.arguments), "origin": asdict(approval.origin)}
+    private = {
+        "terms": _terms(approval.requester, approval.sub, approval.digest) | {"policy": approval.policy.as_json()},
+        "arguments": dict(approval.arguments),
+        "origin": asdict(approval.origin),
+        "why": approval.why,
+        "seen": approval.seen,
+        "unusual": approval.unusual,
+    }
     return {
         "_id": key,
         "schema": SCHEMA,
@@ -57,20 +70,36 @@ def document_of(approval: Approval, sealer: Sealer) -> Document:
         "private": sealer.seal(json.dumps(private).encode(), record=key, name="private"),
         "scopes": sorted(approval.scopes),
         "connection": approval.connection,
+        "org": approval.org,
         "digest": approval.digest,
         "run": approval.run,
         "created_at": approval.created_at,
         "expires_at": approval.expires_at,
         "state": str(approval.state),
         "revision": approval.revision,
+        "kind": approval.policy.kind,
+        "voters": [],
+        "confirmed": [],
+        "copies": copies_document(approval.copies),
         "audited": approval.audited,
         "told": approval.told,
-        "card": None,
+        "reminded": False,
         "tries": 0,
         "attempts": 0,
-        "behind": True,
-        "settled": False,
+        "due_at": approval.created_at,
     }
+
+
+def copies_document(copies: tuple[Copy, ...]) -> list[Document]:
+    """Copies of a card as they are kept."""
+    return [asdict(copy) | {"part": str(copy.part)} for copy in copies]
+
+
+def votes_document(approval: Approval, sealer: Sealer) -> Document:
+    """The votes as they are kept, and whose links they stand on."""
+    votes = [asdict(vote) | {"at": vote.at.isoformat(), "verdict": str(vote.verdict)} for vote in approval.votes]
+    voters = [asdict(vote.by) | {"link_version": vote.link_version} for vote in approval.votes]
+    return {"votes": sealed_text(approval, "votes", json.dumps(votes), sealer), "voters": voters}
 
 
 def approval_of(found: Document, sealer: Sealer) -> Approval:
@@ -78,10 +107,13 @@ def approval_of(found: Document, sealer: Sealer) -> Approval:
     key = found["_id"]
     private = _opened(found.get("private"), key, "private", sealer)
     opened = json.loads(private) if private is not None else {}
-    result = _opened(found["result"], key, "result", sealer) if found.get("result") else None
+    votes = _opened(found["votes"], key, "votes", sealer) if found.get("votes") else b"[]"
+    requester = _noun(SlackUser, found)
+    terms = opened.get("terms") or {}  # a former version had none
+    same = terms.items() >= _terms(requester, found["sub"], found["digest"]).items() if terms else True
     return Approval(
         id=found["id"],
-        requester=_noun(SlackUser, found),
+        requester=requester,
         sub=found["sub"],
         link_version=found["link_version"],
         action=found["action"],
@@ -95,18 +127,57 @@ def approval_of(found: Document, sealer: Sealer) -> Approval:
         expires_at=found["expires_at"],
         state=State(found["state"]),
         revision=found["revision"],
-        decider=_noun(SlackUser, found["decider"]) if found.get("decider") else None,
-        decided_at=found.get("decided_at"),
+        policy=Policy.from_json(terms.get("policy") or {}),
+        votes=tuple(_vote(one) for one in json.loads(votes or b"[]")),
+        confirmed=frozenset(found.get("confirmed") or ()),
+        not_before=found.get("not_before"),
         reason=found.get("reason"),
         audited=found.get("audited", False),
-        result=result.decode() if result is not None else None,
-        card=_noun(CardPlace, found["card"]) if found.get("card") else None,
+        result=_text(found, "result", key, sealer),
+        copies=tuple(_copies(found)),
         told=found.get("told", False),
         tries=found.get("tries", 0),
         attempts=found.get("attempts", 0),
-        readable=private is not None,
+        readable=private is not None and votes is not None and same,
         connection=found.get("connection"),
+        org=found.get("org"),
+        why=opened.get("why"),
+        note=_text(found, "note", key, sealer),
+        seen=tuple((name, value) for name, value in opened.get("seen") or ()),
+        unusual=tuple(opened.get("unusual") or ()),
+        reminded=found.get("reminded", False),
     )
+
+
+def _terms(requester: SlackUser, sub: str, digest: str) -> dict[str, Any]:
+    """What nobody may exchange."""
+    return {"user": requester.user, "sub": sub, "digest": digest}
+
+
+def _vote(found: Mapping[str, Any]) -> Vote:
+    evidence = found.get("evidence")
+    return Vote(
+        by=_noun(SlackUser, found["by"]),
+        sub=found["sub"],
+        link_version=found["link_version"],
+        verdict=Verdict(found["verdict"]),
+        at=datetime.fromisoformat(found["at"]),
+        evidence=Evidence(evidence["auth_time"], tuple(evidence["amr"])) if evidence else None,
+    )
+
+
+def _copies(found: Document) -> list[Copy]:
+    if "copies" in found:
+        places = ("channel", "ts", "shown")
+        return [Copy(Part(one["part"]), one["to"], *map(one.get, places)) for one in found["copies"]]
+    card = found.get("card")  # of a version with one card for each request
+    place = (card["channel"], card["ts"], card["shown"]) if card else (None, None, 0)
+    return [Copy(Part.APPROVER, found["user"], *place)]
+
+
+def _text(found: Document, name: str, key: str, sealer: Sealer) -> str | None:
+    opened = _opened(found[name], key, name, sealer) if found.get(name) else None
+    return opened.decode() if opened is not None else None
 
 
 def _opened(sealed: object, key: str, name: str, sealer: Sealer) -> bytes | None:

@@ -43,8 +43,8 @@ class AuditStore(Protocol):
     async def of_person(self, chain: str, user: str, most: int) -> list[Entry]:
         """A person's latest entries, newest first."""
 
-    async def recorded(self, chain: str, user: str, type_: str, approval: str) -> bool:
-        """Whether there is an entry of this type about this approval of a person."""
+    async def recorded(self, chain: str, user: str, type_: str, approval: str, approver: str | None = None) -> bool:
+        """Whether there is an entry of this type about this approval of a person, by this approver if one is named."""
 
     async def chains(self) -> list[str]:
         """The names of all chains, sorted."""

@@ -85,9 +85,10 @@ class MongoAuditStore:
             found = self._entries.find({"chain": chain, "user": user}, {"_id": 0}).sort("seq", DESCENDING)
             return [entry async for entry in found.limit(most)]
 
-    async def recorded(self, chain: str, user: str, type_: str, approval: str) -> bool:
-        """Whether there is an entry of this type about this approval of a person."""
+    async def recorded(self, chain: str, user: str, type_: str, approval: str, approver: str | None = None) -> bool:
+        """Whether there is an entry of this type about this approval of a person, by this approver if one is named."""
         query = {"chain": chain, "user": user, "type": type_, "approval": approval}
+        query |= {"approver.user": approver} if approver is not None else {}
         with _reached():
             return await self._entries.find_one(query, {"_id": 1}) is not None
 

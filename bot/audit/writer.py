@@ -13,7 +13,7 @@ from joserfc.util import urlsafe_b64decode
 from bot.audit.chain import Entry, arguments_digest
 from bot.audit.groups import GroupCommit
 from bot.audit.ports import AuditStore
-from oauth import Clock, Identity, Principal, SlackUser
+from oauth import Clock, Identity, SlackUser
 
 _PATIENCE = 8.0
 
@@ -45,17 +45,19 @@ class AuditWriter:
         slack: SlackUser | None = None,
         identity: Identity | None = None,
         sub: str | None = None,
+        org: str | None = None,
         reason: str | None = None,
         action: str | None = None,
         arguments: Mapping[str, Any] | None = None,
         scopes: frozenset[str] | None = None,
         token_jti: str | None = None,
         approval: str | None = None,
-        approver: Principal | SlackUser | None = None,
+        approver: Mapping[str, Any] | None = None,
         run: str | None = None,
         request: str | None = None,
     ) -> Entry:
-        """Write one entry and return it. `sub` is for where only that is known of an identity.
+        """Write one entry and return it. `sub` and `org` are for where only those are known of an identity,
+        `approver` is `{team, user, sub, auth_time, amr}` of whoever decided.
 
         Raises AuditUnavailable.
         """
@@ -69,13 +71,13 @@ class AuditWriter:
             "team": slack.team if slack else None,
             "user": (slack.user or None) if slack else None,
             "sub": identity.sub if identity else sub,
-            "org": identity.org if identity else None,
+            "org": identity.org if identity else org,
             "action": action,
             "arguments_digest": arguments_digest(arguments, self._digest_key) if arguments is not None else None,
             "scopes": sorted(scopes) if scopes is not None else None,
             "token_jti": token_jti,
             "approval": approval,
-            "approver": _approver(approver),
+            "approver": dict(approver) if approver is not None else None,
             "run": run,
             "request": request,
         }
@@ -83,9 +85,12 @@ class AuditWriter:
         fields = {name: _text(value) for name, value in fields.items()}
         return await self._of(chain).write(fields)
 
-    async def recorded(self, slack: SlackUser, type_: str, approval: str) -> bool:
-        """Whether the person's chain has an entry of this type about this approval. Raises AuditUnavailable."""
-        return await self._store.recorded(slack.workspace, slack.user, type_, approval)
+    async def recorded(self, slack: SlackUser, type_: str, approval: str, approver: str | None = None) -> bool:
+        """Whether the person's chain has an entry of this type about this approval, and of this approver's if named.
+
+        Raises AuditUnavailable.
+        """
+        return await self._store.recorded(slack.workspace, slack.user, type_, approval, approver)
 
     def _of(self, chain: str) -> GroupCommit:
         if chain not in self._chains:
@@ -104,11 +109,3 @@ def _text(value: Any) -> Any:
 def _rfc3339(at: datetime) -> str:
     at = at.astimezone(UTC)
     return at.strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
-
-
-def _approver(approver: Principal | SlackUser | None) -> dict[str, str] | None:
-    if approver is None:
-        return None
-    if isinstance(approver, SlackUser):  # not linked any more, so nobody vouches for more than this
-        return {"team": approver.team, "user": approver.user}
-    return {"team": approver.slack.team, "user": approver.slack.user, "sub": approver.sub}

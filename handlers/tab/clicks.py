@@ -12,7 +12,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncApp
 
-from bot.approvals.model import Approval, CardPlace
+from bot.approvals.model import Approval, Copy
 from bot.approvals.outbox import Cards
 from bot.audit.ports import AuditStore
 from handlers import cards, modals
@@ -73,10 +73,10 @@ class Overheard:
         """As the cards do."""
         self._cards.check(approval)
 
-    async def show(self, approval: Approval) -> CardPlace:
+    async def show(self, approval: Approval, copy: Copy) -> Copy:
         """As the cards do; a card that cannot be shown has changed all the same."""
         try:
-            return await self._cards.show(approval)
+            return await self._cards.show(approval, copy)
         finally:
             for listener in self._listeners:
                 listener(approval)
@@ -84,6 +84,10 @@ class Overheard:
     async def tell(self, approval: Approval) -> None:
         """As the cards do."""
         await self._cards.tell(approval)
+
+    async def remind(self, approval: Approval, copy: Copy) -> None:
+        """As the cards do."""
+        await self._cards.remind(approval, copy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,8 @@ class Home:
         bolt.action(cards.LINK_ENTER_CODE, matchers=[_in_tab])(clicks.code_wanted)
         bolt.action(cards.APPROVE, matchers=[_in_tab])(decisions.approve_clicked)
         bolt.action(cards.DENY, matchers=[_in_tab])(decisions.deny_clicked)
+        bolt.action(cards.WITHDRAW, matchers=[_in_tab])(decisions.taken_back)
+        bolt.action(cards.UNDO, matchers=[_in_tab])(decisions.taken_back)
         bolt.view(modals.RUN_SUBMIT, matchers=[_from_tab])(clicks.form_sent)
 
     async def opened(self, event: dict[str, Any], context: dict[str, Any]) -> None:

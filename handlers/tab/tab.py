@@ -67,7 +67,7 @@ class Sources:
             said=said,
             login_until=await self.linking.open_until(slack),
             signed_in=(signed_in.email or signed_in.name or signed_in.sub) if signed_in else None,
-            waiting=await self.approvals.open_of(slack) if principal else (),
+            waiting=await self.approvals.concerning(principal) if principal else (),
             actions=list(self.registry),
             codes=self.linking.takes_codes,
             entries=await self.audit.of_person(slack.workspace, slack.user, _ENTRIES),

@@ -189,7 +189,7 @@ def _actions(actions: Sequence[Action], who: Principal) -> list[Block]:
 
 def _action(action: Action, who: Principal) -> Block:
     """What it does and what it needs; a button where it can be run."""
-    marks = ["asks for your approval first"] if action.approval != "none" else []
+    marks = ["asks for your approval first"] if action.policy.kind != "none" else []
     if action.connection is not None:
         marks.append(f"with {cards.your_account(action.connection)}")
     if beyond := sorted(action.login_scopes - who.scopes):

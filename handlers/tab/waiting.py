@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from bot.approvals.model import Approval, State
+from bot.approvals.model import Approval, Part, State
 from bot.errors import TooLargeToShow
 from handlers import cards
 from handlers.blocks import button, buttons, code, context, day, section
@@ -31,7 +31,7 @@ def requests(waiting: Sequence[Approval], who: Principal) -> list[Block]:
     rows: list[Block] = []
     left = 0
     for approval in waiting:
-        card = _card(approval, acting_as)
+        card = _card(approval, who, acting_as)
         if card and fits([*whole, DIVIDER, *card], _CARDS):
             whole += [DIVIDER, *card] if whole else card
         elif fits([*rows, *(row := _row(approval))], _ROWS):
@@ -43,12 +43,14 @@ def requests(waiting: Sequence[Approval], who: Principal) -> list[Block]:
     return [*whole, DIVIDER, *rows] if whole and rows else [*whole, *rows]
 
 
-def _card(approval: Approval, acting_as: str | None) -> list[Block]:
+def _card(approval: Approval, who: Principal, acting_as: str | None) -> list[Block]:
     """The whole card, or nothing where nothing is left to decide."""
     if approval.state is not State.PENDING:
         return []
     try:
-        return list(cards.approval_card(approval, acting_as=acting_as).blocks)
+        own = approval.requester.key == who.slack.key
+        part = Part.REQUESTER if own and approval.policy.kind != "self" else Part.APPROVER
+        return list(cards.approval_card(approval, part=part, acting_as=acting_as if own else None).blocks)
     except TooLargeToShow:
         return []
 
@@ -57,7 +59,7 @@ def _row(approval: Approval) -> list[Block]:
     name = code(approval.action[:64])
     if approval.state is not State.PENDING:
         return [section(f"✓ {name} is approved. ⏳ It begins in a moment.")]
-    there = [button(CARD, "Open the card", url=_address(approval))] if approval.card else []
+    there = [button(CARD, "Open the card", url=_address(approval))] if _address(approval) else []
     return [
         section(
             f"{name} waits for your decision, asked {day(approval.created_at)}, open until {day(approval.expires_at)}. "
@@ -69,8 +71,8 @@ def _row(approval: Approval) -> list[Block]:
 
 def _address(approval: Approval) -> str:
     """The direct messages, in whichever client this is (docs.slack.dev, "Deep linking into Slack")."""
-    channel = approval.card.channel if approval.card else ""
-    return f"slack://channel?team={approval.requester.team}&id={channel}"
+    channel = next((copy.channel for copy in approval.copies if copy.to == approval.requester.user), None)
+    return f"slack://channel?team={approval.requester.team}&id={channel}" if channel else ""
 
 
 def fits(blocks: Sequence[Block], share: tuple[int, int]) -> bool:

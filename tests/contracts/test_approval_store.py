@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from bot import keyring
-from bot.approvals import Approval, CardPlace, Origin, State
+from bot.approvals import Approval, Copy, Origin, Part, State, Verdict, Vote
 from bot.approvals.ports import ApprovalStore
 from bot.approvals.store import MongoApprovalStore
 from bot.database import Database, connect
@@ -21,6 +21,7 @@ from tests.fakes.approvals import MemoryApprovalStore
 
 ADA, BOB = SlackUser("T1", "UADA"), SlackUser("T1", "UBOB")
 SPAN = timedelta(seconds=20)
+NEW = (Copy(Part.APPROVER, "UADA"),)
 
 S = State
 ROADS = [
@@ -90,10 +91,21 @@ def asked(clock: HandClock, fresh_id: Callable[[], str]) -> Callable[..., Approv
             created_at=clock(),
             expires_at=clock() + timedelta(minutes=15),
             audited=True,
+            copies=NEW,
         )
         return replace(plain, **changes)  # type: ignore[arg-type]
 
     return make
+
+
+def vote(by: SlackUser, verdict: Verdict = Verdict.APPROVE) -> Vote:
+    """A vote of somebody who is linked."""
+    return Vote(by, f"auth0|{by.user.lower()}", "1", verdict, datetime.fromisoformat("2030-01-02T12:00:00+00:00"))
+
+
+def shown(revision: int, ts: str = "1.2") -> tuple[Copy, ...]:
+    """The one card of a request, where it is."""
+    return (Copy(Part.APPROVER, "UADA", "D1", ts, revision),)
 
 
 async def bring_to(store: ApprovalStore, approval: Approval, state: State, clock: HandClock) -> Approval:
@@ -165,8 +177,8 @@ async def test_t48_two_verdicts_at_once(replicas: Replicas, asked: Callable[...,
         approval = asked()
         await replicas.one.add(approval)
         yes, no = await asyncio.gather(
-            replicas.one.move(approval, S.PENDING, S.APPROVED, now=clock(), by=ADA),
-            replicas.two.move(approval, S.PENDING, S.DENIED, now=clock(), by=BOB),
+            replicas.one.move(approval, S.PENDING, S.APPROVED, now=clock(), vote=vote(ADA)),
+            replicas.two.move(approval, S.PENDING, S.DENIED, now=clock(), vote=vote(BOB, Verdict.DENY)),
         )
         assert (yes is None) != (no is None)
         assert await stored(replicas.one, approval) == (yes or no)
@@ -192,7 +204,7 @@ async def test_t49_a_verdict_and_expiry_at_once(
     await replicas.one.add(approval)
     clock.now = approval.expires_at - timedelta(milliseconds=1)
     verdict, over = await asyncio.gather(
-        replicas.one.move(approval, S.PENDING, S.APPROVED, now=clock(), by=ADA),
+        replicas.one.move(approval, S.PENDING, S.APPROVED, now=clock(), vote=vote(ADA)),
         replicas.two.move(approval, S.PENDING, S.EXPIRED, now=clock(), reason="expired"),
     )
     assert (verdict is None) != (over is None)
@@ -206,7 +218,7 @@ async def test_t49_a_verdict_after_the_time_does_not_count(
     approval = asked()
     await store.add(approval)
     clock.now = approval.expires_at
-    assert await store.move(approval, S.PENDING, verdict, now=clock(), by=ADA) is None
+    assert await store.move(approval, S.PENDING, verdict, now=clock(), vote=vote(ADA)) is None
 
 
 async def test_an_owed_entry_keeps_it_from_executing(
@@ -215,10 +227,10 @@ async def test_an_owed_entry_keeps_it_from_executing(
     """A verdict without its entry cannot begin; with the entry it can."""
     approval = asked()
     await store.add(approval)
-    at = await store.move(approval, S.PENDING, S.APPROVED, now=clock(), by=ADA, entry_until=clock() + SPAN)
+    at = await store.move(approval, S.PENDING, S.APPROVED, now=clock(), vote=vote(ADA), entry_until=clock() + SPAN)
     assert at is not None
     assert at.audited is False
-    assert (at.decider, at.decided_at) == (ADA, clock())
+    assert at.votes == (vote(ADA),)
     assert await store.move(at, S.APPROVED, S.EXECUTING, now=clock(), audited_only=True) is None
     await store.audited(at)
     assert await store.move(at, S.APPROVED, S.EXECUTING, now=clock(), audited_only=True) is not None
@@ -247,7 +259,7 @@ async def test_the_entry_of_a_former_state_pays_for_no_other(
     """Approved, then cancelled before the entry was written: the approval's entry does not pass for that of the end."""
     approval = asked()
     await store.add(approval)
-    approved = await store.move(approval, S.PENDING, S.APPROVED, now=clock(), by=ADA, entry_until=clock())
+    approved = await store.move(approval, S.PENDING, S.APPROVED, now=clock(), vote=vote(ADA), entry_until=clock())
     assert approved is not None
     cancelled = await store.move(approved, S.APPROVED, S.CANCELLED, now=clock(), entry_until=clock())
     assert cancelled is not None
@@ -306,10 +318,10 @@ async def test_what_was_said_is_kept(store: ApprovalStore, asked: Callable[..., 
     approval = asked()
     await store.add(approval)
     await store.claim_outbox(approval, "one", clock(), clock() + SPAN)
-    card = CardPlace("D1", "1.2", approval.revision)
+    card = shown(approval.revision)
     said = await store.said(approval, "one", card, told=False)
     assert said is not None
-    assert (said.card, said.told, said.attempts) == (card, False, 0)
+    assert (said.copies, said.told, said.attempts) == (card, False, 0)
     assert await store.claim_outbox(approval, "two", clock(), clock() + SPAN) == said
 
 
@@ -322,9 +334,9 @@ async def test_a_speaker_whose_time_is_over_changes_nothing(
     await store.claim_outbox(approval, "slow", clock(), clock() + SPAN)
     clock.forward(seconds=20)
     await store.claim_outbox(approval, "next", clock(), clock() + SPAN)
-    assert await store.said(approval, "slow", CardPlace("D1", "9.9", 1), told=True) is None
+    assert await store.said(approval, "slow", shown(1, "9.9"), told=True) is None
     assert await store.claim_outbox(approval, "third", clock(), clock() + SPAN) is None
-    assert (await stored(store, approval)).card is None
+    assert (await stored(store, approval)).copies == NEW
 
 
 async def test_a_pause_is_kept_until_something_changes(
@@ -334,12 +346,12 @@ async def test_a_pause_is_kept_until_something_changes(
     approval = asked()
     await store.add(approval)
     await store.claim_outbox(approval, "one", clock(), clock() + SPAN)
-    said = await store.said(approval, "one", None, told=False, quiet_until=clock() + timedelta(minutes=5))
+    said = await store.said(approval, "one", NEW, told=False, quiet_until=clock() + timedelta(minutes=5))
     assert said is not None
     assert said.attempts == 1
     clock.forward(minutes=4)
     assert await store.claim_outbox(approval, "two", clock(), clock() + SPAN) is None
-    moved = await store.move(approval, S.PENDING, S.DENIED, now=clock(), by=ADA)
+    moved = await store.move(approval, S.PENDING, S.DENIED, now=clock(), vote=vote(ADA))
     assert moved is not None
     assert moved.attempts == 0
     assert await store.claim_outbox(approval, "three", clock(), clock() + SPAN) == moved
@@ -357,7 +369,7 @@ async def test_a_pending_request_that_is_shown_needs_nothing(
     await store.add(approval)
     assert await ids(store, clock) == [approval.id]
     await store.claim_outbox(approval, "one", clock(), clock() + SPAN)
-    await store.said(approval, "one", CardPlace("D1", "1.2", approval.revision), told=False)
+    await store.said(approval, "one", shown(approval.revision), told=False, due_at=approval.expires_at)
     assert await ids(store, clock) == []
     clock.now = approval.expires_at
     assert await ids(store, clock) == [approval.id]
@@ -369,13 +381,14 @@ async def test_settled_is_what_is_over_said_and_on_record(
     """A finished request stays with the round until its outcome is said and its entry stands."""
     approval = asked()
     await store.add(approval)
-    at = await store.move(approval, S.PENDING, S.DENIED, now=clock(), by=ADA, entry_until=clock())
+    at = await store.move(approval, S.PENDING, S.DENIED, now=clock(), vote=vote(ADA), entry_until=clock())
     assert at is not None
     for expected in ([at.id], []):
         await store.claim_outbox(at, "one", clock(), clock() + SPAN)
-        await store.said(at, "one", CardPlace("D1", "1.2", at.revision), told=True, settled=True)
+        await store.said(at, "one", shown(at.revision), told=True, due_at=None)
         assert await ids(store, clock) == expected
         await store.audited(at)
+        at = replace(at, audited=True)
 
 
 async def test_what_changed_while_it_was_said_is_not_settled(
@@ -386,7 +399,7 @@ async def test_what_changed_while_it_was_said_is_not_settled(
     await store.claim_outbox(at, "one", clock(), clock() + SPAN)
     done = await store.move(at, S.EXECUTING, S.DONE, now=clock())
     assert done is not None
-    latest = await store.said(at, "one", CardPlace("D1", "1.2", at.revision), told=True, settled=True)
+    latest = await store.said(at, "one", shown(at.revision), told=True, due_at=None)
     assert latest is not None
     assert latest.revision == done.revision
     assert await ids(store, clock) == [at.id]
@@ -467,6 +480,7 @@ async def test_an_unreadable_record_keeps_no_other_from_the_round(
     broken, nonsense, whole = (asked(created_at=clock() + timedelta(seconds=n)) for n in range(3))
     for one in (broken, nonsense, whole):
         await store.add(one)
+    clock.forward(seconds=3)
     raw = mongo_database["approvals"]
     await raw.update_one({"_id": f"T1:{broken.id}"}, {"$set": {"private": "x.y.z"}})
     await raw.update_one({"_id": f"T1:{nonsense.id}"}, {"$set": {"state": "ripe"}})
@@ -483,9 +497,9 @@ async def test_t75_what_a_newer_replica_adds_is_passed_over(
     _, store = vault_and_store
     approval = asked()
     await store.add(approval)
-    card = {"channel": "D1", "ts": "1.2", "shown": 1, "colour": "blue"}
-    await mongo_database["approvals"].update_one({"_id": f"T1:{approval.id}"}, {"$set": {"card": card, "quorum": 2}})
-    assert await stored(store, approval) == replace(approval, card=CardPlace("D1", "1.2", 1))
+    card = {"part": "approver", "to": "UADA", "channel": "D1", "ts": "1.2", "shown": 1, "colour": "blue"}
+    await mongo_database["approvals"].update_one({"_id": f"T1:{approval.id}"}, {"$set": {"copies": [card], "hue": 2}})
+    assert await stored(store, approval) == replace(approval, copies=shown(1))
 
 
 async def test_t75_what_an_older_replica_left_out_has_its_plain_value(
@@ -495,7 +509,8 @@ async def test_t75_what_an_older_replica_left_out_has_its_plain_value(
     _, store = vault_and_store
     approval = asked()
     await store.add(approval)
-    younger = dict.fromkeys(("enterprise", "tries", "attempts", "behind", "told", "card"), 1)
+    names = ("enterprise", "tries", "attempts", "told", "copies", "confirmed", "votes", "reminded", "org", "kind")
+    younger = dict.fromkeys(names, 1)
     await mongo_database["approvals"].update_one({"_id": f"T1:{approval.id}"}, {"$unset": younger})
     assert await stored(store, approval) == approval
 

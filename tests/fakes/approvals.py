@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.approvals import Approval, CardPlace, State
+from bot.approvals import Approval, Copy, State, Vote
 from bot.approvals.states import OPEN
-from bot.errors import TooLargeToShow
+from bot.errors import ApproversUnknown, TooLargeToShow
 from oauth import SlackUser
 
 
@@ -20,13 +20,12 @@ class StoreAway(Exception):
 @dataclass
 class _Row:
     approval: Approval
+    due_at: datetime | None
     entry_until: datetime | None = None
     lease_until: datetime | None = None
     speaking_until: datetime | None = None
     speaking_by: str | None = None
     quiet_until: datetime | None = None
-    behind: bool = True
-    settled: bool = False
 
 
 @dataclass
@@ -46,7 +45,7 @@ class MemoryApprovalStore:
         await self._reach("add")
         key = _key(approval)
         assert key not in self._rows
-        self._rows[key] = _Row(approval)
+        self._rows[key] = _Row(approval, approval.created_at)
 
     async def get(self, workspace: str, id_: str) -> Approval | None:
         """A request of this workspace."""
@@ -61,7 +60,8 @@ class MemoryApprovalStore:
         target: State,
         *,
         now: datetime,
-        by: SlackUser | None = None,
+        vote: Vote | None = None,
+        not_before: datetime | None = None,
         reason: str | None = None,
         result: str | None = None,
         entry_until: datetime | None = None,
@@ -75,9 +75,10 @@ class MemoryApprovalStore:
         if row is None or row.approval.state is not source:
             return None
         held = row.approval
-        if source is State.PENDING and target in {State.APPROVED, State.DENIED} and now >= held.expires_at:
+        if vote is not None and (held.revision != approval.revision or _late(held, now)):
             return None
-        if (lease_over and not _past(row.lease_until, now)) or (audited_only and not held.audited):
+        known = audited_only and approval.audited and held.revision == approval.revision
+        if (lease_over and not _past(row.lease_until, now)) or (audited_only and not held.audited and not known):
             return None
         row.approval = replace(
             held,
@@ -85,30 +86,55 @@ class MemoryApprovalStore:
             revision=held.revision + 1,
             attempts=0,
             tries=held.tries + (target is State.EXECUTING),
-            decider=by or held.decider,
-            decided_at=now if by else held.decided_at,
-            audited=held.audited and entry_until is None,
+            votes=(*held.votes, vote) if vote else held.votes,
+            not_before=not_before or held.not_before,
+            audited=audited_only or (held.audited and entry_until is None),
             reason=reason if reason is not None else held.reason,
             result=result if result is not None else held.result,
         )
-        row.settled, row.behind, row.quiet_until, row.lease_until = False, True, None, lease_until
+        row.due_at, row.quiet_until, row.lease_until = lease_until or now, None, lease_until
         row.entry_until = entry_until or row.entry_until
         return row.approval
 
+    async def confirm(self, approval: Approval, slack: SlackUser) -> None:
+        """The person has typed what is wanted."""
+        await self._reach("confirm")
+        row = self._rows[_key(approval)]
+        row.approval = replace(row.approval, confirmed=row.approval.confirmed | {slack.key})
+
+    async def comment(self, approval: Approval, note: str, *, now: datetime) -> Approval | None:
+        """What the decider says, once."""
+        await self._reach("comment")
+        row = self._rows[_key(approval)]
+        if row.approval.revision != approval.revision or row.approval.note is not None:
+            return None
+        row.approval = replace(row.approval, note=note, told=False, attempts=0, revision=row.approval.revision + 1)
+        row.due_at, row.quiet_until = now, None
+        return row.approval
+
+    async def remind(self, approval: Approval) -> bool:
+        """The right to remind."""
+        await self._reach("remind")
+        row = self._rows[_key(approval)]
+        first = row.approval.state is State.PENDING and not row.approval.reminded
+        row.approval = replace(row.approval, reminded=row.approval.reminded or first)
+        return first
+
     async def claim_entry(self, approval: Approval, now: datetime, until: datetime) -> bool:
-        """The right to write the entry that is owed."""
+        """The right to write the entries that are owed."""
         await self._reach("claim_entry")
         row = self._rows[_key(approval)]
-        if row.approval.state is not approval.state or row.approval.audited or not _past(row.entry_until, now):
+        same = row.approval.revision == approval.revision
+        if not same or row.approval.audited or not _past(row.entry_until, now):
             return False
         row.entry_until = until
         return True
 
     async def audited(self, approval: Approval) -> None:
-        """The entry of this state is written."""
+        """The entries of this revision are written."""
         await self._reach("audited")
         row = self._rows[_key(approval)]
-        if row.approval.state is approval.state:
+        if row.approval.revision == approval.revision:
             row.approval = replace(row.approval, audited=True)
 
     async def beat(self, approval: Approval, until: datetime) -> None:
@@ -116,7 +142,7 @@ class MemoryApprovalStore:
         await self._reach("beat")
         row = self._rows[_key(approval)]
         if row.approval.state is State.EXECUTING:
-            row.lease_until = until
+            row.lease_until = row.due_at = until
 
     async def claim_outbox(self, approval: Approval, speaker: str, now: datetime, until: datetime) -> Approval | None:
         """The right to speak."""
@@ -131,25 +157,32 @@ class MemoryApprovalStore:
         self,
         approval: Approval,
         speaker: str,
-        card: CardPlace | None,
+        copies: tuple[Copy, ...],
         *,
         told: bool,
         quiet_until: datetime | None = None,
-        settled: bool = False,
+        due_at: datetime | None = None,
     ) -> Approval | None:
         """What people see now."""
         await self._reach("said")
         row = self._rows[_key(approval)]
         if row.speaking_by != speaker:
             return None
-        attempts = 0 if quiet_until is None else row.approval.attempts + 1
-        row.approval = replace(row.approval, card=card, told=told, attempts=attempts)
+        attempts = 0 if quiet_until is None else approval.attempts + 1
+        same = row.approval.revision == approval.revision
+        row.approval = replace(row.approval, copies=copies, attempts=attempts, told=told if same else row.approval.told)
         row.speaking_until = row.speaking_by = None
         row.quiet_until = quiet_until
-        if row.approval.revision == approval.revision:
-            row.behind = row.behind and not (card is not None and card.shown == approval.revision)
-            row.settled = row.settled or (settled and row.approval.state.final and row.approval.audited)
+        if same and approval.audited:
+            row.due_at = due_at
         return row.approval
+
+    async def put_off(self, approval: Approval, due_at: datetime | None) -> None:
+        """Nothing to do before then."""
+        await self._reach("put_off")
+        row = self._rows[_key(approval)]
+        if row.approval.revision == approval.revision and row.approval.audited:
+            row.due_at = due_at
 
     async def open_of(self, slack: SlackUser) -> list[Approval]:
         """What a person has open."""
@@ -161,18 +194,33 @@ class MemoryApprovalStore:
         mine = [one for one in rows if one.requester.key == slack.key and one.state in OPEN]
         return sorted(mine, key=lambda one: one.created_at)[:100]
 
+    async def for_others(self, workspace: str) -> list[Approval]:
+        """What waits for somebody else."""
+        await self._reach("for_others")
+        rows = [row.approval for row in self._rows.values()]
+        found = [one for one in rows if one.policy.kind == "other" and one.state is State.PENDING]
+        found = [one for one in found if one.requester.workspace == workspace]
+        return sorted(found, key=lambda one: one.created_at)[:100]
+
+    async def voted_by(self, slack: SlackUser) -> list[Approval]:
+        """What is open and has a vote of this person."""
+        await self._reach("voted_by")
+        rows = [row.approval for row in self._rows.values()]
+        open_ = [one for one in rows if one.policy.kind == "other" and one.state in OPEN]
+        return [one for one in open_ if any(vote.by.key == slack.key for vote in one.votes)]
+
     async def links_in_use(self) -> set[tuple[SlackUser, str]]:
         """Of what is open."""
         await self._reach("links_in_use")
-        rows = [row.approval for row in self._rows.values()]
-        return {(one.requester, one.link_version) for one in rows if one.state in OPEN}
+        rows = [row.approval for row in self._rows.values() if row.approval.state in OPEN]
+        asked = {(one.requester, one.link_version) for one in rows}
+        return asked | {(vote.by, vote.link_version) for one in rows for vote in one.votes}
 
     async def unsettled(self, now: datetime) -> AsyncIterator[tuple[Approval, datetime | None]]:
         """Whatever may need a step."""
         await self._reach("unsettled")
-        for row in sorted(self._rows.values(), key=lambda row: row.approval.created_at):
-            quiet = row.approval.state is State.PENDING and not row.behind and row.approval.expires_at > now
-            if not row.settled and not quiet:
+        for row in sorted(self._rows.values(), key=lambda row: row.due_at or now):
+            if row.due_at is not None and row.due_at <= now:
                 yield row.approval, row.lease_until
 
     def spoil(self, approval: Approval) -> None:
@@ -202,6 +250,8 @@ class FakeCards:
     told: list[Approval] = field(default_factory=list)
     asked: int = 0
     too_large: bool = False
+    deaf: set[str] = field(default_factory=set)
+    reminded: list[tuple[str, str]] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     def check(self, approval: Approval) -> None:
@@ -209,22 +259,30 @@ class FakeCards:
         if self.too_large:
             raise TooLargeToShow
 
-    async def show(self, approval: Approval) -> CardPlace:
-        """Post or update; a card without a place is a new one."""
+    async def show(self, approval: Approval, copy: Copy) -> Copy:
+        """Post or update; a copy without a place is a new one."""
         self.asked += 1
         self.begun.set()
         await self._slack()
-        if approval.card is None:
+        if copy.to in self.deaf:
+            raise ConnectionError("xoxb-canary")
+        if not copy.posted:
             self.posted.append(approval)
-            return CardPlace("D1", f"1700000000.{len(self.posted):06d}", approval.revision)
+            ts = f"1700000000.{len(self.posted):06d}"
+            return replace(copy, channel=f"D{copy.to}", ts=ts, shown=approval.revision)
         self.updated.append(approval)
-        return replace(approval.card, shown=approval.revision)
+        return replace(copy, shown=approval.revision)
 
     async def tell(self, approval: Approval) -> None:
         """The outcome."""
         await self._slack()
         assert approval.state.final
         self.told.append(approval)
+
+    async def remind(self, approval: Approval, copy: Copy) -> None:
+        """That time is short."""
+        await self._slack()
+        self.reminded.append((approval.id, copy.to))
 
     @property
     def shows(self) -> Approval:
@@ -242,5 +300,24 @@ def _key(approval: Approval) -> str:
     return f"{approval.requester.workspace}:{approval.id}"
 
 
+def _late(held: Approval, now: datetime) -> bool:
+    return held.state is State.PENDING and now >= held.expires_at
+
+
 def _past(at: datetime | None, now: datetime) -> bool:
     return at is None or at <= now
+
+
+@dataclass
+class FakeGroups:
+    """Slack's user groups: who is in which, as a test changes it."""
+
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    away: bool = False
+
+    async def members(self, workspace: SlackUser, group: str) -> frozenset[str]:
+        """Who is in it now; nobody where there is none of that id."""
+        await asyncio.sleep(0)
+        if self.away:
+            raise ApproversUnknown
+        return self.groups.get(group, frozenset())

@@ -80,11 +80,12 @@ class MemoryAuditStore:
         mine = [entry async for entry in self.entries(chain=chain) if entry.get("user") == user]
         return mine[::-1][:most]
 
-    async def recorded(self, chain: str, user: str, type_: str, approval: str) -> bool:
+    async def recorded(self, chain: str, user: str, type_: str, approval: str, approver: str | None = None) -> bool:
         """Whether there is such an entry."""
         wanted = (user, type_, approval)
         return any(
             (entry.get("user"), entry["type"], entry.get("approval")) == wanted
+            and approver in {None, entry.get("approver", {}).get("user")}
             for entry in await self.of_person(chain, user, len(self._entries))
         )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
 from bot.actions.model import Action, ActionResult, Call
+from bot.actions.policy import Policy
 from bot.sandbox.slack import controls, limits
 from handlers import modals
 
@@ -51,8 +51,7 @@ def an_action(parameters: Json, name: str = "refund_order", description: str = "
         scopes=frozenset(),
         audience=None,
         sensitive=True,
-        approval="self",
-        expires=timedelta(minutes=15),
+        policy=Policy("self"),
         idempotent=False,
         definition={},
         call=nothing,

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from bot.actions.model import Action, ActionResult, Call
+from bot.actions.policy import Policy
 from bot.approvals.model import Approval, Origin
 from bot.sandbox.slack import limits
 from handlers import blocks
@@ -74,8 +75,7 @@ def an_action(name: str = "refund_order", **more: Any) -> Action:
         "scopes": frozenset({"orders:refund"}),
         "audience": None,
         "sensitive": True,
-        "approval": "self",
-        "expires": timedelta(minutes=15),
+        "policy": Policy(more.pop("approval", "self")),
         "idempotent": False,
         "definition": {},
         "call": nothing,

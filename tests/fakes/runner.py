@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot import keyring
 from bot.actions import Action, ActionResult, Call, Registry
+from bot.actions.policy import Policy
 from bot.approvals import Approval, Origin, Verdict
+from bot.approvals.approvers import Approvers
 from bot.approvals.service import ApprovalService
 from bot.audit.writer import AuditWriter
 from bot.runner import Runner, Waiting
@@ -18,9 +20,10 @@ from oauth import AccessToken, Identity, Principal, SlackUser, Subject
 from oauth.errors import AccountNotConnected, IdentityError, NotLinked, ScopeRefused
 from oauth.models import LinkVersion
 from tests.conftest import HandClock
-from tests.fakes.approvals import FakeCards, MemoryApprovalStore
+from tests.fakes.approvals import FakeCards, FakeGroups, MemoryApprovalStore
 from tests.fakes.audit import MemoryAuditStore
 
+_POLICY = {field.name for field in fields(Policy)} | {"approval"}
 GRANT = frozenset({"orders:read", "orders:refund"})
 
 
@@ -130,7 +133,7 @@ class Deed:
         return self.result
 
     def action(self, name: str = "refund_order", **changes: Any) -> Action:
-        """An action that does this."""
+        """An action that does this; `approval` and what else a policy says may be among the changes."""
         plain = Action(
             name=name,
             description="Refund one order",
@@ -138,13 +141,13 @@ class Deed:
             scopes=frozenset({"orders:refund"}),
             audience=None,
             sensitive=True,
-            approval="self",
-            expires=timedelta(minutes=15),
+            policy=Policy("self"),
             idempotent=False,
             definition={"name": name, "version": 1},
             call=self,
         )
-        return replace(plain, **changes)
+        given = {"kind" if name == "approval" else name: changes.pop(name) for name in _POLICY & changes.keys()}
+        return replace(plain, policy=replace(plain.policy, **given), **changes)
 
 
 AUDIT_KEY = keyring.new_audit_key()
@@ -185,6 +188,7 @@ class World:
     store: MemoryApprovalStore = field(default_factory=MemoryApprovalStore)
     audit: MemoryAuditStore = field(default_factory=MemoryAuditStore)
     cards: FakeCards = field(default_factory=FakeCards)
+    groups: FakeGroups = field(default_factory=FakeGroups)
     links: FakeLinks = field(default_factory=FakeLinks)
     deed: Deed = field(default_factory=Deed)
     actions: list[Action] = field(default_factory=list)
@@ -207,7 +211,7 @@ class World:
         """One more process on the same database."""
         writer = AuditWriter(self.audit, AUDIT_KEY, self.clock)
         cards = cards or self.cards
-        approvals = ApprovalService(self.store, writer, cards, self.clock, patience=patience)
+        approvals = ApprovalService(self.store, writer, cards, Approvers(self.groups), self.clock, patience=patience)
         runner = Runner(
             registry=Registry(self.actions if actions is None else actions),
             tokens=self.tokens,

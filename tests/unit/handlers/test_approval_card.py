@@ -12,13 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.actions.model import ActionResult
-from bot.approvals.model import State
+from bot.approvals import State, Verdict, Vote
 from bot.errors import TooLargeToShow
 from handlers import blocks, cards
 from handlers.message import Message
 from oauth import SlackUser
 from tests.fakes.reading import (
-    ADA,
     ASKED,
     MARK,
     NASTY,
@@ -166,6 +165,12 @@ def test_the_buttons_hold_the_id_and_nothing_else() -> None:
     }
 
 
+def vote(user: str, state: State) -> Vote:
+    """What that person said to bring it there."""
+    verdict = Verdict.DENY if state is State.DENIED else Verdict.APPROVE
+    return Vote(SlackUser("T1", user), "auth0|x", "1", verdict, NOON)
+
+
 @pytest.mark.parametrize(
     ("state", "reason", "line"),
     [
@@ -184,8 +189,8 @@ def test_the_buttons_hold_the_id_and_nothing_else() -> None:
 )
 def test_a_decided_card_has_no_buttons_and_says_how_it_stands(state: State, reason: str | None, line: str) -> None:
     """Once decided, nobody can click again, and one line says what happened, by whom and why."""
-    decider = SlackUser("T1", "U0BOB") if state not in {State.EXPIRED, State.CANCELLED} else None
-    card = cards.approval_card(replace(ASKED, state=state, reason=reason, decider=decider, decided_at=NOON))
+    votes = (vote("U0BOB", state),) if state not in {State.EXPIRED, State.CANCELLED} else ()
+    card = cards.approval_card(replace(ASKED, state=state, reason=reason, votes=votes))
     assert_sound(card)
     assert buttons_of(card) == {}
     assert line in said(card).replace("\u2060", "")
@@ -195,7 +200,7 @@ def test_a_decided_card_has_no_buttons_and_says_how_it_stands(state: State, reas
 def test_what_was_shown_once_can_always_be_shown(state: State) -> None:
     """The card of a decided request is as large as the waiting one at most, so an update never fails for its size."""
     largest = replace(ASKED, arguments={f"n{number}": "x" * 160 for number in range(22)})
-    decided = replace(largest, state=state, decider=ADA, decided_at=NOON, reason="no_answer")
+    decided = replace(largest, state=state, votes=(vote("U0ADA", state),), reason="no_answer")
     card = cards.approval_card(decided)
     assert_sound(card)
     assert len(card.blocks) == len(cards.approval_card(largest).blocks)

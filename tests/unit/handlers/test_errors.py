@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot import errors as of_bot
-from bot.errors import ActionUnknown, AlreadyDecided, ArgumentsInvalid
+from bot.errors import ActionUnknown, AlreadyDecided, ArgumentsInvalid, ConfirmationNeeded, ConfirmationWrong, TooLate
 from handlers.errors import words
 from oauth import IdentityError
 from oauth import errors as of_identity
@@ -38,6 +38,9 @@ def test_every_error_that_people_meet_has_words(kind: type[Exception]) -> None:
         "ActionUnknown": ActionUnknown("refund"),
         "ArgumentsInvalid": ArgumentsInvalid({"amount": "must be a whole number."}),
         "AlreadyDecided": AlreadyDecided("done"),
+        "ConfirmationNeeded": ConfirmationNeeded("order_id"),
+        "ConfirmationWrong": ConfirmationWrong("order_id"),
+        "TooLate": TooLate("done"),
         "CodeWrong": CodeWrong(1),
         "AccountNotConnected": of_identity.AccountNotConnected("almanac", frozenset({"events:read"})),
         "ScopeRefused": ScopeRefused(frozenset({"a"})),

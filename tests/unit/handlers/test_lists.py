@@ -30,7 +30,7 @@ def test_t50_lists_are_inert_and_fit(name: str, text: str, count: int) -> None:
         name, description=text, parameters={name: schema, "b": {"type": ["x"]}}, scopes=frozenset({text})
     )
     assert_sound(cards.actions_list([action] * count * 3, PRINCIPAL))
-    assert_sound(cards.approvals_list([replace(ASKED, action=name)] * count * 3))
+    assert_sound(cards.approvals_list([replace(ASKED, action=name)] * count * 3, ASKED.requester))
     entry = {"type": name, "outcome": text, "reason": text, "action": name, "at": text}
     assert_sound(cards.audit_list([entry] * count * 3))
 
@@ -94,13 +94,13 @@ def test_an_unlinked_person_sees_no_claim_about_reach() -> None:
 def test_empty_lists_say_so() -> None:
     """Nothing is a sentence, not an empty message."""
     assert cards.actions_list([], None).text
-    assert cards.approvals_list([]).text
+    assert cards.approvals_list([], ASKED.requester).text
     assert cards.audit_list([]).text
 
 
 def test_open_requests_are_listed_without_values() -> None:
     """Values are on the cards alone."""
-    both = cards.approvals_list([ASKED, replace(ASKED, state=State.APPROVED)])
+    both = cards.approvals_list([ASKED, replace(ASKED, state=State.APPROVED)], ASKED.requester)
     assert "waits for your decision" in said(both)
     assert "is approved" in said(both)
     assert "A-7" not in said(both)

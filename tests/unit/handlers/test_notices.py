@@ -25,10 +25,10 @@ from tests.unit.handlers.slack_api import SlackApi
 class Waiting:
     """What waited for an account, as `Accounts`; and who goes on with it, as `Requests`."""
 
-    question: str | Exception | None = "what was asked"
+    question: str | Exception | None = '"what was asked"'
     said: Message | None = None
     taken: list[str] = field(default_factory=list)
-    gone_on: list[str] = field(default_factory=list)
+    gone_on: list[object] = field(default_factory=list)
 
     async def take(self, principal: Principal, connection: str) -> str | None:
         """Hand it out, once."""
@@ -38,7 +38,7 @@ class Waiting:
         question, self.question = self.question, None
         return question
 
-    async def go_on(self, principal: Principal, waiting: str) -> Message | None:
+    async def go_on(self, principal: Principal, waiting: object) -> Message | None:
         """Do it."""
         self.gone_on.append(waiting)
         return self.said
@@ -59,7 +59,7 @@ async def api() -> AsyncIterator[SlackApi]:
 async def hears(api: SlackApi, waiting: Waiting, type_: str) -> list[str]:
     """The texts of the direct messages after such an event."""
     workspaces = OneWorkspace(client("xoxb-1", api.url), None)
-    heard: Any = Notices(Post(workspaces), None, waiting, None, waiting, workspaces)  # type: ignore[arg-type]
+    heard: Any = Notices(Post(workspaces), None, waiting, None, None, waiting, workspaces)  # type: ignore[arg-type]
     await heard.heard(
         LinkEvent(type_, "ok", PRINCIPAL.slack, PRINCIPAL.identity, "almanac", PRINCIPAL, frozenset({"events:read"}))
     )

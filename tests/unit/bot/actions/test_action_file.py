@@ -61,8 +61,8 @@ def test_the_contracts_example_is_read(tmp_path: Path) -> None:
     assert (action.name, action.description) == ("refund_order", "Refund one order")
     assert action.scopes == {"orders:refund"}
     assert action.audience == "https://a.example.com"
-    assert (action.sensitive, action.approval, action.idempotent) == (True, "self", True)
-    assert action.expires == timedelta(seconds=90)
+    assert (action.sensitive, action.policy.kind, action.idempotent) == (True, "self", True)
+    assert action.policy.expires == timedelta(seconds=90)
     assert action.required == ("order_id",)
 
 
@@ -95,7 +95,7 @@ def test_what_changes_something_needs_approval(
 ) -> None:
     """Every method but GET and HEAD is sensitive unless said otherwise, and what is sensitive is asked for."""
     (action,) = loaded(tmp_path, (PLAIN % said).replace('"POST"', f'"{method}"'))
-    assert (action.sensitive, action.approval) == (sensitive, approval)
+    assert (action.sensitive, action.policy.kind) == (sensitive, approval)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_what_changes_something_needs_approval(
 )
 def test_times_are_read(tmp_path: Path, text: str, span: timedelta) -> None:
     """Seconds, minutes, hours and days."""
-    assert loaded(tmp_path, PLAIN % f'expires = "{text}"')[0].expires == span
+    assert loaded(tmp_path, PLAIN % f'expires = "{text}"')[0].policy.expires == span
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,13 @@ import pytest
 from bot.actions import Action, ActionResult, Call, Registry, action
 from bot.actions.catalog import gather
 from bot.actions.model import digest_of
+from bot.actions.policy import Policy
 from bot.actions.registry import marked
 from bot.errors import ActionUnknown, ConfigurationError
 from oauth import AccessToken
 from tests.fakes.runner import Deed, person
+
+SELF = Policy()
 
 
 def test_an_action_is_found_by_its_name() -> None:
@@ -58,21 +61,22 @@ def test_a_third_partys_scopes_are_none_of_the_grants() -> None:
 
 
 def test_t47_the_digest_covers_what_is_agreed_to() -> None:
-    """Name, definition, arguments, scopes and audience: a change of any is another digest; the order is not."""
+    """Name, definition, arguments, scopes, audience and policy: a change of any is another digest; the order is not."""
     one = Deed().action()
-    original = digest_of(one, {"a": 1, "b": 2})
+    original = digest_of(one, {"a": 1, "b": 2}, SELF)
     others = [
-        digest_of(replace(one, name="other"), {"a": 1, "b": 2}),
-        digest_of(replace(one, definition={"version": 2}), {"a": 1, "b": 2}),
-        digest_of(one, {"a": 1, "b": 3}),
-        digest_of(one, {"a": 1, "b": "2"}),
-        digest_of(one, {"a": 1}),
-        digest_of(replace(one, scopes=frozenset()), {"a": 1, "b": 2}),
-        digest_of(replace(one, audience="https://other.example.com"), {"a": 1, "b": 2}),
-        digest_of(replace(one, connection="almanac"), {"a": 1, "b": 2}),
+        digest_of(replace(one, name="other"), {"a": 1, "b": 2}, SELF),
+        digest_of(replace(one, definition={"version": 2}), {"a": 1, "b": 2}, SELF),
+        digest_of(one, {"a": 1, "b": 3}, SELF),
+        digest_of(one, {"a": 1, "b": "2"}, SELF),
+        digest_of(one, {"a": 1}, SELF),
+        digest_of(replace(one, scopes=frozenset()), {"a": 1, "b": 2}, SELF),
+        digest_of(replace(one, audience="https://other.example.com"), {"a": 1, "b": 2}, SELF),
+        digest_of(replace(one, connection="almanac"), {"a": 1, "b": 2}, SELF),
+        digest_of(one, {"a": 1, "b": 2}, replace(SELF, quorum=2)),
     ]
-    assert len({original, *others}) == 9
-    assert digest_of(one, {"b": 2, "a": 1}) == original
+    assert len({original, *others}) == 10
+    assert digest_of(one, {"b": 2, "a": 1}, SELF) == original
 
 
 def module(text: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -112,8 +116,8 @@ def refund(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Action:
 
 def test_a_function_is_an_action_with_its_parameters(refund: Action) -> None:
     """Keyword parameters become the action's, with JSON Schemas and JSON defaults; it is sensitive unless said."""
-    assert (refund.name, refund.approval, refund.sensitive) == ("refund", "self", True)
-    assert refund.expires == timedelta(minutes=15)
+    assert (refund.name, refund.policy.kind, refund.sensitive) == ("refund", "self", True)
+    assert refund.policy.expires == timedelta(minutes=15)
     assert refund.required == ("order", "due")
     assert refund.parameters["due"] == {"type": "string", "format": "date"}
     assert refund.parameters["day"]["default"] == "2030-01-02"

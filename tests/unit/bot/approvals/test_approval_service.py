@@ -146,7 +146,7 @@ async def test_an_entry_that_was_written_just_before_the_end_is_not_written_agai
 
 
 async def test_an_owed_entry_names_the_decider_who_is_no_longer_linked(world: World) -> None:
-    """Killed before the entry, and the decider unlinked since: the entry still says who pressed the button."""
+    """Killed before the entry, and the decider unlinked since: the entry still says who it was then."""
     approval = await world.asked()
     world.audit.refusing.add("approval.denied")
     await world.here.approvals.decide(world.ada, approval.id, Verdict.DENY)
@@ -155,7 +155,8 @@ async def test_an_owed_entry_names_the_decider_who_is_no_longer_linked(world: Wo
     world.clock.forward(seconds=20)
     await world.here.runner.sweep()
     (entry,) = world.audit.of("approval.denied")
-    assert (entry["approver"], entry["sub"]) == ({"team": "T1", "user": "UADA"}, "auth0|ada")
+    approver = {"team": "T1", "user": "UADA", "sub": "auth0|ada"}
+    assert (entry["approver"], entry["sub"]) == (approver, "auth0|ada")
     assert world.at_rest(approval).audited
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.approvals import Approval, CardPlace, Origin, State, Verdict
+from bot.approvals import Approval, Copy, Origin, Part, State, Verdict, Vote
 from bot.approvals.states import Decided, Refused, Step, decide, due
 from bot.errors import AlreadyDecided, ApprovalExpired, ChangedSinceAsked, NotYours
-from oauth import SlackUser
+from oauth import Principal, SlackUser
 from tests.fakes.runner import person
 
 S = State
@@ -36,14 +36,21 @@ def request(**changes: object) -> Approval:
         created_at=NOON,
         expires_at=NOON + timedelta(minutes=15),
         audited=True,
+        copies=(Copy(Part.APPROVER, "UADA"),),
+        reminded=True,
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+def vote(by: Principal, at: datetime = NOON, verdict: Verdict = Verdict.APPROVE) -> Vote:
+    """A vote of somebody who is linked."""
+    return Vote(by.slack, by.sub, by.version, verdict, at)
 
 
 @pytest.mark.parametrize(("verdict", "state"), [(Verdict.APPROVE, S.APPROVED), (Verdict.DENY, S.DENIED)])
 def test_the_requester_decides(verdict: Verdict, state: State) -> None:
     """Who asked may agree or refuse while there is time."""
-    assert decide(request(), verdict, ADA, NOON) == Decided(state)
+    assert decide(request(), verdict, ADA, NOON) == Decided(vote(ADA, verdict=verdict), state)
 
 
 STRANGERS = {
@@ -54,7 +61,7 @@ STRANGERS = {
 }
 
 
-@pytest.mark.parametrize("verdict", list(Verdict))
+@pytest.mark.parametrize("verdict", [Verdict.APPROVE, Verdict.DENY])
 @pytest.mark.parametrize("voter", STRANGERS.values(), ids=STRANGERS.keys())
 def test_t45_nobody_else_decides(voter: object, verdict: Verdict) -> None:
     """Slack person and identity must both be the requester's: either comparison alone lets one of these through."""
@@ -89,7 +96,7 @@ def test_t34_what_does_not_open_cannot_be_agreed_to() -> None:
 
 @given(
     state=st.sampled_from(S),
-    verdict=st.sampled_from(Verdict),
+    verdict=st.sampled_from([Verdict.APPROVE, Verdict.DENY]),
     seconds=st.integers(-1000, 2000),
     who=st.sampled_from([ADA, *STRANGERS.values()]),
     readable=st.booleans(),
@@ -104,29 +111,29 @@ def test_only_one_way_leads_to_a_decision(
     assert isinstance(outcome, Decided) == allowed
 
 
-SHOWN = CardPlace("D1", "1.2", shown=1)
-LATELY = {"decided_at": NOON + timedelta(seconds=899)}
-AGREED = {"state": S.APPROVED, "decided_at": NOON, "card": SHOWN}
+SHOWN = (Copy(Part.APPROVER, "UADA", "D1", "1.2", shown=1),)
+LATELY = {"votes": (vote(ADA, NOON + timedelta(seconds=899)),)}
+AGREED = {"state": S.APPROVED, "votes": (vote(ADA),), "copies": SHOWN}
 ROUND = {
     "its card is not there yet": (request(), None, 0, Step.SPEAK),
-    "it waits for a person": (request(card=SHOWN), None, 0, Step.REST),
-    "its card is behind": (request(card=SHOWN, revision=2), None, 0, Step.SPEAK),
-    "its time is over": (request(card=SHOWN), None, 900, Step.EXPIRE),
+    "it waits for a person": (request(copies=SHOWN), None, 0, Step.REST),
+    "its card is behind": (request(copies=SHOWN, revision=2), None, 0, Step.SPEAK),
+    "its time is over": (request(copies=SHOWN), None, 900, Step.EXPIRE),
     "it does not open": (request(readable=False), None, 0, Step.DISCARD),
     "agreed to, and does not open": (request(**AGREED, readable=False), None, 0, Step.DISCARD),
     "agreed to": (request(**AGREED), None, 0, Step.RESUME),
     "agreed to, entry owed": (request(**AGREED, audited=False), None, 0, Step.RECORD),
     "agreed to just now, its own time over": (request(**AGREED | LATELY), None, 901, Step.RESUME),
     "agreed to before a long outage": (request(**AGREED), None, 900, Step.TOO_LATE),
-    "executing, alive": (request(state=S.EXECUTING, card=SHOWN), NOON + timedelta(seconds=1), 0, Step.REST),
-    "executing, dead": (request(state=S.EXECUTING, card=SHOWN), NOON, 0, Step.LEFT_BEHIND),
-    "executing, without a lease": (request(state=S.EXECUTING, card=SHOWN), None, 0, Step.LEFT_BEHIND),
+    "executing, alive": (request(state=S.EXECUTING, copies=SHOWN), NOON + timedelta(seconds=1), 0, Step.REST),
+    "executing, dead": (request(state=S.EXECUTING, copies=SHOWN), NOON, 0, Step.LEFT_BEHIND),
+    "executing, without a lease": (request(state=S.EXECUTING, copies=SHOWN), None, 0, Step.LEFT_BEHIND),
     "refused, entry owed": (request(state=S.DENIED, audited=False), None, 0, Step.RECORD),
     "over its time, entry owed": (request(state=S.EXPIRED, audited=False), None, 0, Step.RECORD),
     "cancelled, entry owed": (request(state=S.CANCELLED, audited=False), None, 0, Step.RECORD),
     "interrupted, entry owed": (request(state=S.UNKNOWN, audited=False), None, 0, Step.RECORD),
     "done, not said": (request(state=S.DONE), None, 0, Step.SPEAK),
-    "done and shown, not noted as settled": (request(state=S.DONE, card=SHOWN, told=True), None, 0, Step.SPEAK),
+    "done and shown, not noted as settled": (request(state=S.DONE, copies=SHOWN, told=True), None, 0, Step.REST),
 }  # fmt: skip
 
 
@@ -148,7 +155,7 @@ def test_t54_only_what_is_on_record_is_resumed(
 ) -> None:
     """The round begins nothing but an approved, readable request whose entry stands."""
     now = NOON + timedelta(seconds=seconds)
-    approval = request(state=state, audited=audited, readable=readable, decided_at=NOON)
+    approval = request(state=state, audited=audited, readable=readable, votes=(vote(ADA),))
     step = due(approval, None if lease is None else now + timedelta(seconds=lease), now)
     if step is Step.RESUME:
         assert (state, audited, readable) == (S.APPROVED, True, True)

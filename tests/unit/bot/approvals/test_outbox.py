@@ -79,7 +79,7 @@ async def test_the_requester_is_told_although_the_card_cannot_be_changed(world: 
     class NoCards(FakeCards):
         """A Slack in which no card can be posted."""
 
-        async def show(self, approval: object) -> object:  # type: ignore[override]
+        async def show(self, approval: object, copy: object) -> object:  # type: ignore[override]
             raise ConnectionError
 
     cards = NoCards()
@@ -144,7 +144,7 @@ async def test_t76_a_caller_that_goes_away_does_not_lose_the_card(world: World) 
     world.cards.hangs.set()
     await world.here.runner.close()
     (approval,) = await world.here.approvals.open_of(world.ada.slack)
-    assert approval.card is not None
+    assert approval.copies[0].posted
     world.clock.forward(minutes=1)
     await world.replica().runner.sweep()
     assert len(world.cards.posted) == 1

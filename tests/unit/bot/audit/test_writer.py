@@ -50,7 +50,7 @@ async def test_an_entry_is_what_the_contract_says(writer: AuditWriter) -> None:
         scopes=frozenset({"b", "a"}),
         token_jti="jti-1",
         approval="a1",
-        approver=ADA,
+        approver={"team": "T1", "user": "UADA", "sub": "auth0|ada"},
         run="r1",
         request="1.2",
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.approvals.model import CardPlace, State
+from bot.approvals.model import Copy, Part, State
 from bot.approvals.outbox import Unreachable
 from bot.errors import TooLargeToShow
 from bot.tasks import Tasks
@@ -252,11 +252,12 @@ async def test_what_happens_to_a_request_shows(room: Room) -> None:
     tab, slack = room.replica(), FakeCards()
     shown = Overheard(slack)
     shown.subscribe(tab.changed)
-    assert await shown.show(ASKED) == CardPlace("D1", "1700000000.000001", 1)
+    copy = Copy(Part.APPROVER, "UADA")
+    assert (await shown.show(ASKED, copy)).ts == "1700000000.000001"
     slack.failing = True
     done = replace(ASKED, state=State.DONE, revision=3)
     with pytest.raises(ConnectionError):
-        await shown.show(done)
+        await shown.show(done, copy)
     await room.tasks.drain()
     assert room.tabs.shown[-1] == f"first {cards.outcome(done).text}"
 
@@ -272,11 +273,11 @@ async def test_cards_that_are_overheard_are_what_they_were(room: Room) -> None:
     assert slack.told == [done]
 
     class Nobody(FakeCards):
-        async def show(self, approval: Any) -> CardPlace:
+        async def show(self, approval: Any, copy: Copy) -> Copy:
             raise Unreachable
 
     with pytest.raises(Unreachable):
-        await Overheard(Nobody()).show(ASKED)
+        await Overheard(Nobody()).show(ASKED, Copy(Part.APPROVER, "UADA"))
 
 
 async def test_what_is_remembered_is_bounded(room: Room) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.actions.model import ActionResult
-from bot.approvals.model import Approval, CardPlace, State
+from bot.approvals.model import Approval, Copy, Part, State
 from bot.sandbox.slack import limits
 from handlers import cards, lists
 from handlers.message import Block, Message
@@ -62,7 +62,9 @@ def assert_inert(blocks: list[Block]) -> None:
 
 def asked(number: int, **more: Any) -> Approval:
     """An open request of its own; its card is in the direct messages."""
-    return replace(ASKED, id=f"{number:024x}", card=CardPlace("D1", "1.1", 1), **more)
+    return replace(
+        ASKED, id=f"{number:024x}", copies=(Copy(Part.APPROVER, ASKED.requester.user, "D1", "1.1", 1),), **more
+    )
 
 
 def entry(seq: int, type_: str, outcome: str = "ok", **more: Any) -> dict[str, Any]:
@@ -211,7 +213,7 @@ def test_a_request_whose_card_is_too_large_can_be_denied_here_and_opened() -> No
     assert "approval.approve" not in found
     assert found["approval.deny"]["value"] == huge.id
     assert found["home.card"]["url"] == "slack://channel?team=T1&id=D1"
-    unsent = replace(huge, card=None)
+    unsent = replace(huge, copies=())
     assert "home.card" not in ids(shown(replace(LINKED, waiting=[unsent])))
 
 
