@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from bot.actions.arguments import check
-from bot.actions.model import Action, ActionResult, Call, digest_of, inert
+from bot.actions.model import WHY, Action, ActionResult, Call, digest_of, inert
 from bot.actions.registry import Registry
 from bot.actions.tokens import token_of
 from bot.approvals.executions import End, Executions
@@ -28,6 +28,7 @@ from oauth.errors import NotLinked, ScopeRefused
 
 log = structlog.get_logger(__name__)
 
+_LONGEST_WHY = 500
 _TRIES = 3  # what brought down this many replicas brings down the next one too
 _BROKE_OFF = "so it may or may not have been done. Look there before you ask again."
 _Result = TypeVar("_Result")
@@ -79,13 +80,19 @@ class Runner:
 
     async def run(self, principal: Principal, name: str, raw: Mapping[str, Any], origin: Origin) -> Finished | Waiting:
         """Check, then run or ask. Raises ActionUnknown, ArgumentsInvalid, TooLargeToShow, IdentityError or
-        AuditUnavailable; AccountNotConnected before anybody is asked to approve what could not be carried out."""
+        AuditUnavailable; AccountNotConnected before anybody is asked to approve what could not be carried out.
+
+        Under `WHY` in `raw` is what the requester says about it.
+        """
+        why = str(raw.get(WHY) or "").strip()[:_LONGEST_WHY] or None
         try:
             action = self._registry.get(name)
             arguments = check(action, raw)
             if not action.login_scopes <= principal.scopes:
                 raise ScopeRefused(action.login_scopes - principal.scopes)
             policy = action.policy_for(arguments, principal)
+            if policy.reason and why is None:
+                raise ArgumentsInvalid({}, (WHY,))
             if action.connection is not None and policy.kind != "none":
                 # Only to see that there is one. It is let go of: while a person decides, nobody holds a token.
                 await token_of(self._tokens, principal, action, self._audience)
@@ -100,7 +107,8 @@ class Runner:
             work = self._execute(principal, action, arguments, run, request=origin.request)
             return Finished(action.name, await self._to_its_end(work))
         try:
-            return Waiting(await self._approvals.request(principal, Draft(action, arguments, policy, run), origin))
+            draft = Draft(action, arguments, policy, run, why)
+            return Waiting(await self._approvals.request(principal, draft, origin))
         except ApprovalError as error:
             await self._turned_down(principal, name, error.code, origin)
             raise

@@ -6,13 +6,13 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from slack_bolt.async_app import AsyncApp
 
 from bot.approvals.model import Approval, State, Verdict
 from bot.approvals.service import ApprovalService
-from bot.errors import ConfirmationNeeded, ConfirmationWrong
+from bot.errors import ConfirmationNeeded, ConfirmationWrong, StepUpNeeded
 from bot.runner import Runner
 from bot.tasks import Tasks
 from handlers import cards, modals
@@ -22,7 +22,18 @@ from handlers.invitations import Invitations
 from handlers.message import Message
 from handlers.post import Post
 from handlers.speaker import Speaker
-from oauth import Links, Principal
+from oauth import Evidence, Links, Principal
+
+
+class StepUps(Protocol):
+    """Where people authenticate once more, each for one decision."""
+
+    async def start(self, principal: Principal, subject: str, about: str) -> str:
+        """The address of a single-use link for this person and this subject."""
+
+    async def take(self, principal: Principal, subject: str) -> Evidence | None:
+        """How they have authenticated for it, handed out once."""
+
 
 _NO_WINDOW = "I could not open the window to confirm it: that took too long. Press *Approve* again."
 
@@ -38,6 +49,7 @@ class ApprovalClicks:
     invitations: Invitations
     post: Post
     tasks: Tasks
+    step_ups: StepUps | None = None
 
     def listen(self, bolt: AsyncApp) -> None:
         """Subscribe."""
@@ -99,6 +111,8 @@ class ApprovalClicks:
             raise
         except ConfirmationNeeded as needed:
             return await self._ask_to_confirm(who, id_, needed.name)
+        except StepUpNeeded:
+            return await self._send_to_step_up(voter, id_, who.channel)
         self._follow_up(decided)
         if verdict is Verdict.DENY and decided.policy.kind == "other":
             self.tasks.spawn(self._ask_why(who, decided), "deny reason")
@@ -109,9 +123,35 @@ class ApprovalClicks:
         if voter is None:
             return await self.invitations.invite(who)
         id_, where = str(about.get("id", "")), about.get("where")
-        decided = await self.approvals.decide(voter, id_, Verdict.APPROVE, where=where, typed=typed)
+        try:
+            decided = await self.approvals.decide(voter, id_, Verdict.APPROVE, where=where, typed=typed)
+        except StepUpNeeded:
+            self.tasks.spawn(self._send_to_step_up(voter, id_, where), "step-up")
+            return None
         self._follow_up(decided)
         return None
+
+    async def stepped_up(self, voter: Principal, subject: str) -> Message | None:
+        """Somebody has authenticated once more, for this decision: it is taken up, once."""
+        evidence = await self.step_ups.take(voter, subject) if self.step_ups else None
+        if evidence is None:
+            return None
+        id_, _, where = subject.partition(":")
+        try:
+            decided = await self.approvals.decide(voter, id_, Verdict.APPROVE, where=where or None, evidence=evidence)
+        except Exception as error:
+            return cards.note(words(error))
+        self._follow_up(decided)
+        return None
+
+    async def _send_to_step_up(self, voter: Principal, id_: str, where: str | None) -> Message | None:
+        """A link in the direct messages alone, as every link that is somebody's own."""
+        if self.step_ups is None:
+            raise StepUpNeeded
+        approval = await self.approvals.found(voter, id_)
+        url = await self.step_ups.start(voter, f"{id_}:{where or ''}", f"Approve {approval.action}")
+        await self.post.dm(voter.slack, cards.step_up_card(url, approval))
+        return cards.note("For this one you have to sign in once more. The way there is in our direct messages.")
 
     async def _comment(self, who: Speaker, id_: str, reason: str) -> Message | None:
         voter = await self.links.principal(who.slack)

@@ -17,6 +17,7 @@ from handlers.blocks import button, buttons, code, context, cut, day, line, mome
 from handlers.connect import auth_provider
 from handlers.lists import actions_list, approvals_list, audit_list
 from handlers.message import Message
+from handlers.step_up_cards import STEP_UP, step_up_card
 from oauth import Identity, Principal
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "LINK_ENTER_CODE",
     "LINK_NOT_ME",
     "LINK_OPEN",
+    "STEP_UP",
     "UNDO",
     "WITHDRAW",
     "account",
@@ -46,6 +48,7 @@ __all__ = [
     "result_card",
     "rights",
     "status_card",
+    "step_up_card",
     "waiting_note",
     "your_account",
 ]

@@ -34,6 +34,7 @@ class Clicks:
         """Subscribe."""
         bolt.action(cards.LINK_OPEN)(self.link_opened)
         bolt.action(cards.ACCOUNT_CONNECT)(self.link_opened)
+        bolt.action(cards.STEP_UP)(self.link_opened)
         bolt.action(cards.LINK_ENTER_CODE)(self.code_wanted)
         bolt.action(cards.LINK_NOT_ME)(self.link_disowned)
         bolt.view(modals.LINK_CODE)(self.code_entered)

@@ -115,6 +115,7 @@ class Commands:
         given = parse(rest)
         try:
             check(action, given)
+            return await self.requests.ask(who, name, given)
         except ArgumentsInvalid as error:
             if not error.missing:
                 raise
@@ -125,7 +126,6 @@ class Commands:
             if who.trigger and await self.post.open_view(who.slack, who.trigger, form):
                 return None
             return cards.note(f"{invalid(error)}\nType them after the name: `/agent run {name} name=value`.")
-        return await self.requests.ask(who, name, given)
 
     async def ask(self, who: Speaker, _: str) -> Message:
         """Without a language model there is nobody to answer."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from bot.actions.model import WHY
 from bot.errors import (
     ActionUnknown,
     AlreadyDecided,
@@ -117,5 +118,5 @@ def words(error: Exception) -> str:
 def invalid(error: ArgumentsInvalid) -> str:
     """A sentence for each value that does not fit."""
     lines = [f"• {code(name)} {escaped(text)}" if name else escaped(text) for name, text in error.problems.items()]
-    lines += [f"• {code(name)} is missing." for name in error.missing]
+    lines += [f"• {'Your reason' if name == WHY else code(name)} is missing." for name in error.missing]
     return "\n".join(["Nothing was done yet:", *lines])

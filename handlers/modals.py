@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bot.actions.model import Action
+from bot.actions.model import WHY, Action
 from handlers.blocks import SECTION, code, line, paragraph, plain, section, short
 from handlers.inert import inert
 from handlers.inputs import bare_input, input_block
@@ -73,7 +73,6 @@ def _text(name: str, label: str, *, most: int, optional: bool = False, multiline
             "action_id": name,
             "multiline": multiline,
             "max_length": most,
-            "focus_on_load": True,
         },
     }
 
@@ -113,9 +112,11 @@ def action_form(action: Action, given: Mapping[str, Any], problems: Mapping[str,
     `problems` has a sentence per parameter; `metadata` comes back with the submission, at most 3000 characters.
     """
     inputs, lost = _inputs(action, given)
+    if action.may_ask_why:
+        inputs.append(_text(WHY, "Why", most=500, optional=not action.policy.reason, multiline=True))
     said = [_problem(name, sentence) for name, sentence in problems.items()]
     said += [_problem(name, "cannot be carried over to this form. Please enter it here again.") for name in lost]
-    left_out = len(action.parameters) - len(inputs)
+    left_out = len(action.parameters) - len(inputs) + action.may_ask_why
     if left_out:
         said.append(f"{left_out} more do not fit here: use `/agent run ACTION name=value` for them.")
     about = short(inert(action.description).strip(), SECTION)
@@ -166,7 +167,7 @@ def form_errors(view: Mapping[str, Any], problems: Mapping[str, str], missing: I
 def _inputs(action: Action, given: Mapping[str, Any]) -> tuple[list[Block], list[str]]:
     """An input each, as many as fit, required ones first if not all do; and the names of given values they lack."""
     named = [name for name in action.parameters if 0 < len(json.dumps(name)) - 2 <= _ID]
-    room = _BLOCKS - 2
+    room = _BLOCKS - 2 - action.may_ask_why
     if len(named) > room:
         required = [name for name in named if name in action.required]
         named = [*required, *(name for name in named if name not in action.required)][:room]

@@ -13,7 +13,7 @@ from jsonschema.exceptions import ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from bot.actions.model import Action, Schema
+from bot.actions.model import WHY, Action, Schema
 from bot.errors import ArgumentsInvalid
 
 _PAIR = re.compile(
@@ -61,11 +61,14 @@ def parse(text: str) -> dict[str, str]:
 
 
 def check(action: Action, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with their types and defaults. Raises ArgumentsInvalid: a sentence each, all at once."""
+    """The arguments with their types and defaults. Raises ArgumentsInvalid: a sentence each, all at once.
+
+    What the requester says under `WHY` is no argument.
+    """
     problems: dict[str, str] = {}
     arguments: dict[str, Any] = {}
     for name in raw:
-        if name not in action.parameters:
+        if name not in action.parameters and name != WHY:
             known = ", ".join(action.parameters) or "none"
             problems[name] = f"is not a parameter of {action.name}. It has: {known}."
     for name, schema in action.parameters.items():

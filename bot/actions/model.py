@@ -14,6 +14,8 @@ from oauth import AccessToken, Principal
 
 Schema = Mapping[str, Any]
 # A connection's name, as Auth0's Management API takes it.
+# Beside the arguments of a request, what the requester says about it; no parameter can have this name.
+WHY = "approval.reason"
 CONNECTION = r"^[a-zA-Z0-9](-?[a-zA-Z0-9]){0,127}$"
 
 
@@ -75,6 +77,11 @@ class Action:
     def may_run_at_once(self) -> bool:
         """Whether some call of it runs without anybody being asked, so that it may take its time."""
         return any(policy.kind == "none" for policy in (self.policy, *(rule.policy for rule in self.rules)))
+
+    @property
+    def may_ask_why(self) -> bool:
+        """Whether some call of it wants the requester to say why."""
+        return any(policy.reason for policy in (self.policy, *(rule.policy for rule in self.rules)))
 
     @property
     def login_scopes(self) -> frozenset[str]:
