@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Protocol
 
 import aiohttp
 import structlog
@@ -16,12 +13,14 @@ from bot.actions.http import Http
 from bot.approvals.approvers import Approvers
 from bot.approvals.service import ApprovalService
 from bot.approvals.store import MongoApprovalStore
-from bot.audit.checkpoints import Checkpoints
 from bot.audit.links import LinkTrail
 from bot.audit.store import MongoAuditStore
+from bot.bot import Bot, Indexed
 from bot.config import Settings
 from bot.database import Database
 from bot.errors import ConfigurationError
+from bot.habits import Habits
+from bot.habits.store import MongoHistoryStore
 from bot.health import Health
 from bot.manifest import BOT_SCOPES, CONNECT_UI_SCOPE
 from bot.parts import Clock, audit_writer, checkpoints, identity_rooms, vault
@@ -58,86 +57,9 @@ from handlers.socket_mode import Socket, app_of
 from handlers.store import MongoDeliveryStore
 from handlers.tab import Home, HomeTab, Overheard, Sources
 from handlers.workspace import Workspaces
-from oauth import IdentityError, IdentityRooms, MongoAccountStore, MongoLinkStore, SealedStore, Vault, utc_now
+from oauth import MongoAccountStore, MongoLinkStore, SealedStore, Vault, utc_now
 
 log = structlog.get_logger(__name__)
-
-_SWEEP, _REVOKE, _CHECKPOINT, _LEARN = 2.0, 30.0, 30.0, 5.0
-
-
-class _Indexed(Protocol):
-    async def ensure_indexes(self) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Bot:
-    """The bot, put together. `web` has every route; who serves it decides on address and port."""
-
-    web: web.Application
-    tasks: Tasks
-    workspaces: Workspaces
-    identity: IdentityRooms
-    runner: Runner
-    approvals: ApprovalService
-    checkpoints: Checkpoints
-    stores: tuple[_Indexed, ...]
-    session: aiohttp.ClientSession
-    socket: Socket | None
-    installs: Installs | None
-    reports: Reports | None
-
-    async def start(self) -> None:
-        """Create indexes, learn who we are, begin the periodic rounds. Raises ConfigurationError."""
-        await self.identity.start()
-        for store in self.stores:
-            await store.ensure_indexes()
-        await self.workspaces.see_to()
-        if self.socket is not None:
-            try:
-                await self.socket.start()
-            except Exception as error:  # Slack's refusals and the network's are many
-                raise ConfigurationError(
-                    [f"SLACK_APP_TOKEN: Slack does not open a connection with it ({type(error).__name__})."]
-                ) from None
-        self.tasks.every(_LEARN, self.workspaces.see_to, "workspaces")
-        self.tasks.every(_LEARN, self._discover, "provider")
-        if self.installs is not None:
-            self.tasks.every(_SWEEP, self.installs.departures.see_to, "departures")
-        if self.reports is not None:
-            self.tasks.every(_LEARN, self.reports.see_to, "connections")
-        self.tasks.every(_SWEEP, self.runner.sweep, "approvals")
-        self.tasks.every(_SWEEP, self.runner.end_with_links, "ended links")
-        self.tasks.every(_SWEEP, self.identity.recover, "left leases")
-        self.tasks.every(_REVOKE, self.identity.sweep, "revocations")
-        self.tasks.every(_CHECKPOINT, self.checkpoints.sign, "checkpoints")
-
-    async def _discover(self) -> None:
-        """Keep the provider's addresses at hand; while it is away, `/readyz` or whoever signs in says so."""
-        with suppress(IdentityError):
-            await self.identity.provider.metadata()
-
-    async def stop(self) -> None:
-        """Finish what was acknowledged, sign what is on record, then let go of everything."""
-        if self.socket is not None:
-            await self.socket.stop()
-        await self.finish(25.0)
-        try:
-            await self.checkpoints.sign()
-        except Exception as error:  # the next start signs what this one could not
-            log.error("checkpoint_failed", kind=type(error).__name__)
-        await self.close()
-
-    async def finish(self, seconds: float) -> None:
-        """Wait for what goes on in the background, as long as that."""
-        cancelled = await self.tasks.drain(seconds)
-        await self.runner.close()
-        if cancelled:
-            log.warning("work_cut_off", tasks=cancelled)
-
-    async def close(self) -> None:
-        """Let go of every connection."""
-        await self.identity.close()
-        await self.session.close()
 
 
 def sealed_stores(database: Database, sealing: Vault) -> tuple[SealedStore, ...]:
@@ -149,6 +71,7 @@ def sealed_stores(database: Database, sealing: Vault) -> tuple[SealedStore, ...]
         MongoLinkStore(database),
         MongoAccountStore(database),
         MongoApprovalStore(database, sealing),
+        MongoHistoryStore(database, sealing),
         MongoInstallationStore(database, sealing),
     )
 
@@ -185,7 +108,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     for action in registry:
         if beyond := " ".join(sorted(action.login_scopes - set(settings.auth0_scopes))):
             log.warning("action_out_of_reach", action=action.name, scopes=beyond, hint="add them to AUTH0_SCOPES")
-    approval_store = MongoApprovalStore(database, sealing)
+    approval_store, histories = MongoApprovalStore(database, sealing), MongoHistoryStore(database, sealing)
     shown = Overheard(SlackCards(post, identity.links))
     approvals = ApprovalService(approval_store, audit, shown, Approvers(UserGroups(workspaces)), clock)
     runner = Runner(
@@ -195,6 +118,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         audit=audit,
         approvals=approvals,
         store=approval_store,
+        habits=Habits(histories),
         audience=settings.auth0_audience or "",
         clock=clock,
     )
@@ -267,9 +191,10 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     socket = Socket(app_token, slack, gate) if app_token else None
     signed = checkpoints(settings, database, clock)
     Health(database, workspaces, identity.provider, signed).add_to(app)
-    stores: tuple[_Indexed, ...] = (
+    stores: tuple[Indexed, ...] = (
         audit_store,
         approval_store,
+        histories,
         deliveries,
         workspaces,
         *([installs.states] if installs else []),

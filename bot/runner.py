@@ -1,4 +1,4 @@
-"""The one door: the only place where an action executes, under its person's own token, between two audit entries."""
+"""What is asked for is checked, agreed to, and carried out once; every call goes through `bot.door`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from bot.actions.arguments import check
-from bot.actions.model import WHY, Action, ActionResult, Call, digest_of, inert
+from bot.actions.model import WHY, Action, ActionResult, digest_of
 from bot.actions.registry import Registry
 from bot.actions.tokens import token_of
 from bot.approvals.executions import End, Executions
@@ -20,17 +20,18 @@ from bot.approvals.ports import ApprovalStore
 from bot.approvals.service import ApprovalService, Draft
 from bot.approvals.states import agreed
 from bot.audit.writer import AuditWriter
+from bot.door import BROKE_OFF, Door, reason_of
 from bot.errors import ActionError, ActionUnknown, ApprovalError, ArgumentsInvalid, AuditUnavailable, CountersignError
+from bot.habits import Habits
 from bot.ports import People, Tokens
 from bot.sweep import Sweep
 from oauth import Clock, IdentityError, Principal
-from oauth.errors import NotLinked, ScopeRefused
+from oauth.errors import ScopeRefused
 
 log = structlog.get_logger(__name__)
 
 _LONGEST_WHY = 500
 _TRIES = 3  # what brought down this many replicas brings down the next one too
-_BROKE_OFF = "so it may or may not have been done. Look there before you ask again."
 _Result = TypeVar("_Result")
 
 
@@ -61,6 +62,7 @@ class Runner:
         audit: AuditWriter,
         approvals: ApprovalService,
         store: ApprovalStore,
+        habits: Habits,
         audience: str,
         clock: Clock,
         longest: float = 120.0,
@@ -72,8 +74,9 @@ class Runner:
         self._people = people
         self._audit = audit
         self._approvals = approvals
+        self._habits = habits
         self._audience = audience
-        self._longest = longest
+        self._door = Door(tokens, people, audit, audience, longest)
         self._executions = Executions(store, clock, pause)
         self._sweep = Sweep(store, approvals, people, clock, self.resume, self._left_behind)
         self._running: set[asyncio.Task[Any]] = set()
@@ -104,12 +107,14 @@ class Runner:
             raise
         run = secrets.token_hex(16)
         if policy.kind == "none":
-            work = self._execute(principal, action, arguments, run, request=origin.request)
+            work = self._door.call(principal, action, arguments, run, request=origin.request)
             return Finished(action.name, await self._to_its_end(work))
         try:
-            draft = Draft(action, arguments, policy, run, why)
+            seen = await self._door.look(principal, action, arguments, run, request=origin.request)
+            unusual = await self._habits.unusual(principal, name, arguments)
+            draft = Draft(action, arguments, policy, run, why, seen, unusual)
             return Waiting(await self._approvals.request(principal, draft, origin))
-        except ApprovalError as error:
+        except (ApprovalError, IdentityError) as error:
             await self._turned_down(principal, name, error.code, origin)
             raise
 
@@ -161,6 +166,8 @@ class Runner:
             ended = await self._executions.end(approval, await self._outcome(approval))
         if ended is not None:
             await self._approvals.speak(ended)
+            if ended.state is State.DONE:
+                await self._habits.carried_out(ended.requester, ended.sub, ended.action, ended.arguments)
 
     async def _outcome(self, approval: Approval) -> End:
         """How the execution of an approved request ends. Nothing escapes: people must be told."""
@@ -182,14 +189,14 @@ class Runner:
                 await self._refused(approval, "changed_since_asked")
                 text = "The action was changed since it was shown, so nothing was done. Ask again."
                 return End(State.CANCELLED, text, "changed_since_asked")
-            result = await self._execute(principal, action, approval.arguments, approval.run, approval=approval.id)
+            result = await self._door.call(principal, action, approval.arguments, approval.run, approval=approval)
         except (CountersignError, IdentityError) as error:
             return End(State.FAILED, f"Nothing was done: {error.code.replace('_', ' ')}.", error.code)
         except Exception as error:  # all that the call itself raises ends in its result, so this came before it
             log.error("execution_failed", approval=approval.id, kind=type(error).__name__)
             return End(State.FAILED, "Nothing was done: something in the bot failed. Ask again.", "internal")
         state = State.UNKNOWN if result.unknown else State.DONE if result.ok else State.FAILED
-        return End(state, result.text, _reason(result))
+        return End(state, result.text, reason_of(result))
 
     def _unchanged(self, approval: Approval, principal: Principal | None) -> Action | None:
         """The action, if what would run is what was shown."""
@@ -201,63 +208,11 @@ class Runner:
         same = approval.readable and digest_of(action, approval.arguments, policy) == approval.digest
         return action if same else None
 
-    async def _execute(
-        self,
-        principal: Principal,
-        action: Action,
-        arguments: Mapping[str, Any],
-        run: str,
-        *,
-        approval: str | None = None,
-        request: str | None = None,
-    ) -> ActionResult:
-        """The call itself: token, entry, call, entry."""
-        common: dict[str, Any] = {
-            "slack": principal.slack,
-            "identity": principal.identity,
-            "action": action.name,
-            "arguments": arguments,
-            "scopes": action.scopes,
-            "approval": approval,
-            "run": run,
-            "request": request,
-        }
-        try:
-            token = await token_of(self._tokens, principal, action, self._audience)
-        except IdentityError as error:
-            await self._audit.append("action.refused", "denied", reason=error.code, **common)
-            raise
-        await self._audit.append("action.started", "ok", token_jti=token.jti, **common)
-        try:
-            await self._still_linked(principal)  # the entry may have taken its time, and the grant ended meanwhile
-        except IdentityError as error:
-            await self._audit.append("action.finished", "denied", reason=error.code, token_jti=token.jti, **common)
-            raise
-        try:
-            async with asyncio.timeout(self._longest):
-                result = await action.call(Call(principal, arguments, token, run))
-        except Exception as error:
-            log.error("action_failed", action=action.name, kind=type(error).__name__)
-            result = ActionResult(ok=False, text=f"The action broke off, {_BROKE_OFF}", unknown=True)
-        result = inert(result, token.value)
-        outcome = "unknown" if result.unknown else "ok" if result.ok else "failed"
-        try:
-            await self._audit.append("action.finished", outcome, reason=_reason(result), token_jti=token.jti, **common)
-        except Exception as error:
-            # It ran, and its beginning is on record. The log keeps what the trail could not take.
-            log.error("audit_lost", action=action.name, run=run, outcome=outcome, kind=type(error).__name__)
-        return result
-
-    async def _still_linked(self, principal: Principal) -> None:
-        there = await self._people.principal(principal.slack)
-        if there is None or there.version != principal.version:
-            raise NotLinked
-
     async def _left_behind(self, approval: Approval) -> None:
         """A replica died in mid-call. Only what may be repeated is; the rest is said to be unknown."""
         action = self._unchanged(approval, await self._people.principal(approval.requester))
         if action is None or not action.idempotent or approval.tries >= _TRIES:
-            await self._approvals.interrupted(approval, f"The bot was stopped in mid-call, {_BROKE_OFF}")
+            await self._approvals.interrupted(approval, f"The bot was stopped in mid-call, {BROKE_OFF}")
             return
         mine = await self._executions.take_over(approval)
         if mine is not None:
@@ -278,9 +233,3 @@ class Runner:
             )
         except AuditUnavailable:
             log.error("audit_lost", approval=approval.id, reason=reason)
-
-
-def _reason(result: ActionResult) -> str | None:
-    if result.ok:
-        return None
-    return f"http_{result.status}" if result.status else "no_answer"

@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 import structlog
 from aiohttp import web
 
-from bot.app import Bot, build
+from bot.app import build
+from bot.bot import Bot
 from bot.config import Settings
 from bot.database import Database, opened
 from bot.errors import ConfigurationError

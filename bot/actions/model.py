@@ -47,6 +47,8 @@ def inert(result: ActionResult, token: str, longest: int = 4_000) -> ActionResul
 
 
 Caller = Callable[[Call], Awaitable[ActionResult]]
+# What a preview shows: names and values, as text.
+Looker = Callable[[Call], Awaitable[tuple[tuple[str, str], ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Action:
     definition: Mapping[str, Any]
     call: Caller = field(repr=False, compare=False)
     connection: str | None = None
+    look: Looker | None = field(default=None, repr=False, compare=False)
     rules: tuple[Rule, ...] = field(default=(), repr=False, compare=False)
 
     def policy_for(self, arguments: Mapping[str, Any], principal: Principal) -> Policy:

@@ -15,6 +15,7 @@ from bot.approvals import Approval, Origin, Verdict
 from bot.approvals.approvers import Approvers
 from bot.approvals.service import ApprovalService
 from bot.audit.writer import AuditWriter
+from bot.habits import Habits
 from bot.runner import Runner, Waiting
 from oauth import AccessToken, Identity, Principal, SlackUser, Subject
 from oauth.errors import AccountNotConnected, IdentityError, NotLinked, ScopeRefused
@@ -22,6 +23,7 @@ from oauth.models import LinkVersion
 from tests.conftest import HandClock
 from tests.fakes.approvals import FakeCards, FakeGroups, MemoryApprovalStore
 from tests.fakes.audit import MemoryAuditStore
+from tests.fakes.histories import MemoryHistoryStore
 
 _POLICY = {field.name for field in fields(Policy)} | {"approval"}
 GRANT = frozenset({"orders:read", "orders:refund"})
@@ -189,6 +191,7 @@ class World:
     audit: MemoryAuditStore = field(default_factory=MemoryAuditStore)
     cards: FakeCards = field(default_factory=FakeCards)
     groups: FakeGroups = field(default_factory=FakeGroups)
+    histories: MemoryHistoryStore = field(default_factory=MemoryHistoryStore)
     links: FakeLinks = field(default_factory=FakeLinks)
     deed: Deed = field(default_factory=Deed)
     actions: list[Action] = field(default_factory=list)
@@ -219,6 +222,7 @@ class World:
             audit=writer,
             approvals=approvals,
             store=self.store,
+            habits=Habits(self.histories),
             audience="https://api.example.com",
             clock=self.clock,
             longest=longest,
