@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Protocol
 
 from oauth import AccessToken, LinkVersion, Principal, SlackUser
@@ -27,6 +28,9 @@ class People(Protocol):
 
     async def principal(self, slack: SlackUser) -> Principal | None:
         """The live link of a person."""
+
+    async def ended(self, since: datetime) -> list[tuple[SlackUser, LinkVersion]]:
+        """Whose links have ended since then, and which they were; a thousand at most."""
 
     async def versions(self, people: Iterable[SlackUser]) -> dict[str, LinkVersion]:
         """The versions of those links that live, by `SlackUser.key`."""

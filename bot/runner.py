@@ -21,6 +21,7 @@ from bot.approvals.service import ApprovalService, Draft
 from bot.approvals.states import agreed
 from bot.audit.writer import AuditWriter
 from bot.door import BROKE_OFF, Door, reason_of
+from bot.ended import EndedLinks
 from bot.errors import ActionError, ActionUnknown, ApprovalError, ArgumentsInvalid, AuditUnavailable, CountersignError
 from bot.habits import Habits
 from bot.ports import People, Tokens
@@ -78,7 +79,8 @@ class Runner:
         self._audience = audience
         self._door = Door(tokens, people, audit, audience, longest)
         self._executions = Executions(store, clock, pause)
-        self._sweep = Sweep(store, approvals, people, clock, self.resume, self._left_behind)
+        self._ended_links = EndedLinks(store, approvals, people, clock)
+        self._sweep = Sweep(store, approvals, clock, self._ended_links, self.resume, self._left_behind)
         self._running: set[asyncio.Task[Any]] = set()
 
     async def run(self, principal: Principal, name: str, raw: Mapping[str, Any], origin: Origin) -> Finished | Waiting:
@@ -141,7 +143,7 @@ class Runner:
 
     async def end_with_links(self) -> None:
         """Cancel what was asked for under links that have ended: a round of its own, that waits for no Slack."""
-        await self._sweep.end_with_links()
+        await self._ended_links()
 
     async def close(self, seconds: float = 25.0) -> None:
         """Wait for what is being executed and said."""

@@ -13,7 +13,6 @@ from bot.approvals.model import Approval, State
 from bot.approvals.ports import ApprovalStore
 from bot.approvals.service import ApprovalService
 from bot.approvals.states import Step, due, due_at
-from bot.ports import People
 from oauth import Clock
 
 log = structlog.get_logger(__name__)
@@ -28,14 +27,14 @@ class Sweep:
 
     store: ApprovalStore
     approvals: ApprovalService
-    people: People
     clock: Clock
+    ended: Callable[[], Awaitable[None]]
     resume: _Work
     left_behind: _Work
 
     async def __call__(self) -> None:
         """See to each request, a few side by side. What fails for one is logged and keeps no other waiting."""
-        await self.end_with_links()
+        await self.ended()
         gate = asyncio.Semaphore(_AT_ONCE)
         steps: set[asyncio.Task[None]] = set()
         try:
@@ -47,20 +46,6 @@ class Sweep:
         finally:
             if steps:
                 await asyncio.wait(steps)
-
-    async def end_with_links(self) -> None:
-        """Cancel what was asked for under links that have ended, however they ended and whoever ended them.
-
-        A round of its own, without a word to Slack: what that is about to take may keep no request open.
-        """
-        try:
-            in_use = await self.store.links_in_use()
-            live = await self.people.versions({slack for slack, _ in in_use}) if in_use else {}
-            for slack, version in in_use:
-                if live.get(slack.key) != version:
-                    await self.approvals.cancel_of(slack, version, "unlinked", aloud=False)
-        except Exception as error:
-            log.error("step_failed", kind=type(error).__name__)
 
     async def _step(self, approval: Approval, lease_until: datetime | None, gate: asyncio.Semaphore) -> None:
         try:

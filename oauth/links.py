@@ -83,6 +83,13 @@ class Links:
         """The versions of those links that live, by `SlackUser.key`; one read for many."""
         return await self._store.versions([slack.key for slack in people])
 
+    async def ended(self, since: datetime) -> list[tuple[SlackUser, LinkVersion]]:
+        """Whose links have ended since then, and which they were; some of them may be in the moment of ending.
+
+        A thousand at most: whoever gets so many has to look at everybody.
+        """
+        return await self._store.ended(since)
+
     async def principals(self, sub: Subject | None = None, workspace: str | None = None) -> AsyncIterator[Principal]:
         """Everybody who is linked, or who is linked to one identity, or in one workspace."""
         async for link in self._store.links(sub=sub, workspace=workspace):

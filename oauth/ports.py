@@ -67,6 +67,9 @@ class LinkStore(SealedStore, Protocol):
     async def add_link(self, link: Link) -> None:
         """A new link. Raises Taken where the identity or the person has one in this workspace."""
 
+    async def ended(self, since: datetime) -> list[tuple[SlackUser, LinkVersion]]:
+        """Whose links have been removed since then, by the store's clock, and which they were; a thousand at most."""
+
     async def remove_link(self, link: Link) -> bool:
         """Remove it if it is the same yet, by version and generation."""
 

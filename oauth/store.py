@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
@@ -19,7 +20,7 @@ from oauth.ports import StoredSecret, Taken
 from oauth.records import SCHEMA, Document
 from oauth.tickets.store import MongoTicketStore, each, told
 
-_MOST_LEFT = 100
+_MOST_LEFT, _MOST_ENDED = 100, 1_000
 _LEASED = {"lease.owner": {"$exists": True}}
 _BY_LEASE = [("leased_at", 1)]
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -32,6 +33,7 @@ class MongoLinkStore(MongoTicketStore):
         super().__init__(database)
         self._links = database["links"]
         self._reads = Gathered(self._several)
+        self._ended = database["ended"]
         self._revocations = database["revocations"]
         self._logouts = database["logouts"]
 
@@ -42,6 +44,7 @@ class MongoLinkStore(MongoTicketStore):
         await self._links.create_index([("sub", 1)], name="by_subject")
         await self._links.create_index([("sid", 1)], name="by_session")
         await self._links.create_index(_BY_LEASE, name="by_lease", sparse=True)
+        await self._ended.create_index([("at", 1)], name="by_time")
         await self._revocations.create_index([("due", 1)], name="by_due")
         await self.ensure_ticket_indexes()
 
@@ -90,8 +93,21 @@ class MongoLinkStore(MongoTicketStore):
             raise Taken(await self.holder(slack.workspace, link.principal.identity) or slack) from None
 
     @told
+    async def ended(self, since: datetime) -> list[tuple[SlackUser, LinkVersion]]:
+        """Whose links have been removed since then, by the server's clock, and which they were."""
+        found = self._ended.find({"at": {"$gt": since}}).limit(_MOST_ENDED)
+        return [(records.slack_of(one), LinkVersion(one["version"])) async for one in found]
+
+    @told
     async def remove_link(self, link: Link) -> bool:
-        """Remove it if it is the same yet, by version and generation."""
+        """Remove it if it is the same yet, by version and generation. First it is noted down, so that every replica
+        hears of it: whoever reads the note looks whether the link is gone.
+        """
+        who = link.principal
+        name = {"_id": f"{who.slack.key}:{who.version}"}
+        noted = {"schema": SCHEMA, **asdict(who.slack), "version": who.version}
+        with contextlib.suppress(DuplicateKeyError):
+            await self._ended.update_one(name, {"$setOnInsert": noted, "$currentDate": {"at": True}}, upsert=True)
         done = await self._links.delete_one(_same(link))
         return bool(done.deleted_count)
 
@@ -162,6 +178,7 @@ class MongoLinkStore(MongoTicketStore):
         """Remove what was over by then: tickets that hold no grant, spent logout tokens, and places."""
         await self.forget_tickets(before)
         await self._logouts.delete_many({"until": {"$lt": before}})
+        await self._ended.delete_many({"at": {"$lt": before}})
 
     # revocations
 

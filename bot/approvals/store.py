@@ -51,6 +51,7 @@ class MongoApprovalStore:
         """Create what is missing."""
         await self._approvals.create_index([("workspace", 1), ("user", 1), ("state", 1)], name="person")
         await self._approvals.create_index([("workspace", 1), ("kind", 1), ("state", 1)], name="for_others")
+        await self._approvals.create_index([("workspace", 1), ("voted", 1)], name="voted")
         await self._approvals.create_index([("due_at", 1)], name="due", sparse=True)
         await self._approvals.create_index([("state", 1)], name="state")
 
@@ -213,8 +214,9 @@ class MongoApprovalStore:
 
     async def voted_by(self, slack: SlackUser) -> list[Approval]:
         """What is open and this person has a vote in."""
-        query = {"workspace": slack.workspace, "kind": "other", "state": _OPEN, "voters.user": slack.user}
-        return [approval_of(one, self._sealer) async for one in self._approvals.find(query).limit(_MOST)]
+        # A plain field finds the few that have votes and are open: not every server has an index into arrays.
+        found = self._approvals.find({"workspace": slack.workspace, "voted": True, "voters.user": slack.user})
+        return [approval_of(one, self._sealer) async for one in found.limit(_MOST)]
 
     async def unsettled(self, now: datetime) -> AsyncIterator[tuple[Approval, datetime | None]]:
         """Whatever may need a step. A record that cannot be read keeps no other from being seen to."""
@@ -253,6 +255,7 @@ class MongoApprovalStore:
     def _fields(self, was: Approval, now_is: Approval) -> Document:
         """What differs, as it is kept."""
         fields: Document = {"audited": now_is.audited, "tries": now_is.tries}
+        fields["voted"] = bool(now_is.votes) and now_is.policy.kind == "other" and now_is.state in OPEN
         fields |= {"reason": now_is.reason, "not_before": now_is.not_before}
         if now_is.votes != was.votes:
             fields |= votes_document(now_is, self._sealer)

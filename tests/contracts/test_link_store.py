@@ -269,6 +269,23 @@ async def test_t39_what_was_removed_cannot_be_saved(store: LinkStore) -> None:
     assert not await store.save(link_of())
 
 
+async def test_t49_whose_link_has_ended_is_told_to_every_replica(store: LinkStore) -> None:
+    """Once, with the version that it had, to whoever asks what ended since a time before it; not what is linked yet.
+
+    Guards: the note in `remove_link`, before the removal, and the time in `ended`.
+    """
+    ada, bob = link_of(), link_of(BOB, "auth0|bob")
+    await store.add_link(ada)
+    await store.add_link(bob)
+    assert await store.ended(NOW.replace(year=2000)) == []
+    assert await store.remove_link(ada)
+    assert not await store.remove_link(ada)
+    assert await store.ended(NOW.replace(year=2000)) == [(ada.principal.slack, ada.principal.version)]
+    assert await store.ended(datetime.now(UTC) + timedelta(hours=1)) == []
+    await store.forget(datetime.now(UTC) + timedelta(hours=1))
+    assert await store.ended(NOW.replace(year=2000)) == []
+
+
 async def test_only_the_very_link_is_removed(store: LinkStore) -> None:
     """A link that was refreshed or made anew since it was read stays."""
     await store.add_link(link_of())

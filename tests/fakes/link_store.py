@@ -56,6 +56,7 @@ class MemoryLinkStore:
         self.loses_answer_of: set[str] = set()
         self.first: dict[str, Callable[[], Awaitable[object]]] = {}
         self.kept_links: dict[str, Link] = {}
+        self._ended: list[tuple[datetime, SlackUser, LinkVersion]] = []
         self.kept_tickets: dict[str, Ticket] = {}
         self.kept_revocations: dict[str, tuple[str, datetime]] = {}
         self._prolonged: dict[str, datetime] = {}
@@ -113,7 +114,12 @@ class MemoryLinkStore:
         if not self._same(link):
             return False
         del self.kept_links[link.principal.slack.key]
+        self._ended.append((self.clock(), link.principal.slack, link.principal.version))
         return True
+
+    @_step
+    async def ended(self, since: datetime) -> list[tuple[SlackUser, LinkVersion]]:
+        return [(slack, version) for at, slack, version in self._ended if at > since][:1_000]
 
     @_step
     async def lease(self, principal: Principal, owner: str) -> Link | None:
@@ -283,6 +289,7 @@ class MemoryLinkStore:
         for key, ticket in list(self.kept_tickets.items()):
             if ticket.expires_at < before and ticket.sealed_grant is None:
                 del self.kept_tickets[key]
+        self._ended = [one for one in self._ended if one[0] >= before]
         self._logouts = {jti: until for jti, until in self._logouts.items() if until >= before}
         self._places = {name: ends for name, ends in self._places.items() if max(ends) >= before}
 

@@ -45,6 +45,7 @@ class FakeLinks:
     """Who is linked: `People` for the runner."""
 
     live: dict[str, Principal] = field(default_factory=dict)
+    gone: list[tuple[SlackUser, LinkVersion]] = field(default_factory=list)
     failing: bool = False
 
     async def principal(self, slack: SlackUser) -> Principal | None:
@@ -59,12 +60,20 @@ class FakeLinks:
             raise ConnectionError
         return {one.key: self.live[one.key].version for one in people if one.key in self.live}
 
+    async def ended(self, since: datetime) -> list[tuple[SlackUser, LinkVersion]]:
+        """Whose links have ended; this fake forgets nobody."""
+        if self.failing:
+            raise ConnectionError
+        return list(self.gone)
+
     def link(self, *people: Principal) -> None:
-        """They are linked from now on."""
+        """They are linked from now on; a former link of theirs ends."""
+        self.gone += [(one.slack, self.live[one.slack.key].version) for one in people if one.slack.key in self.live]
         self.live |= {one.slack.key: one for one in people}
 
     def unlink(self, who: Principal) -> None:
         """Not any more."""
+        self.gone.append((who.slack, who.version))
         self.live.pop(who.slack.key, None)
 
 
