@@ -215,8 +215,9 @@ class MongoApprovalStore:
     async def voted_by(self, slack: SlackUser) -> list[Approval]:
         """What is open and this person has a vote in."""
         # A plain field finds the few that have votes and are open: not every server has an index into arrays.
-        found = self._approvals.find({"workspace": slack.workspace, "voted": True, "voters.user": slack.user})
-        return [approval_of(one, self._sealer) async for one in found.limit(_MOST)]
+        found = [one async for one in self._approvals.find({"workspace": slack.workspace, "voted": True})]
+        mine = [one for one in found if any(voter["user"] == slack.user for voter in one["voters"])]
+        return [approval_of(one, self._sealer) for one in mine[:_MOST]]
 
     async def unsettled(self, now: datetime) -> AsyncIterator[tuple[Approval, datetime | None]]:
         """Whatever may need a step. A record that cannot be read keeps no other from being seen to."""
