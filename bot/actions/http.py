@@ -35,7 +35,7 @@ class Http:
 
     def caller(self, method: str, url: str) -> Caller:
         """A caller for `url`, whose `{name}` places are filled with arguments, each as one path segment."""
-        in_path = set(_names(url))
+        in_path = places(url)
 
         async def call(one: Call) -> ActionResult:
             if any(_plain(one.arguments[name]) in {"", ".", ".."} for name in in_path):
@@ -100,8 +100,9 @@ async def _read(answer: aiohttp.ClientResponse) -> tuple[str, bool]:
     return b"".join(parts)[:_LARGEST].decode("utf-8", "replace"), size > _LARGEST
 
 
-def _names(url: str) -> list[str]:
-    return [name for _, name, _, _ in string.Formatter().parse(url) if name]
+def places(url: str) -> set[str]:
+    """The parameters that an address has places for."""
+    return {name for _, name, _, _ in string.Formatter().parse(url) if name}
 
 
 def _address(url: str, in_path: set[str], arguments: Mapping[str, Any]) -> URL:
@@ -136,7 +137,8 @@ def _result(answer: aiohttp.ClientResponse, text: str, cut: bool, token: AccessT
     shown = "" if page else _pretty(text, cut, token.value)
     if 200 <= status < 300:
         nothing = "with a web page, which is not shown here" if page else "with nothing to show"
-        return ActionResult(ok=True, text=shown or f"Done (HTTP {status}), {nothing}.", status=status)
+        said = shown or f"Done (HTTP {status}), {nothing}."
+        return ActionResult(ok=True, text=said, status=status, data=_json(text))
     if status in {502, 504} and answer.method not in _SAFE:  # a gateway says so, which does not know either
         return ActionResult(ok=False, text=_NO_ANSWER, status=status, unknown=True)
     sentence = _REASONS.get(status) or ("The service failed." if status >= 500 else "The service refused.")
@@ -145,6 +147,13 @@ def _result(answer: aiohttp.ClientResponse, text: str, cut: bool, token: AccessT
     if 300 <= status < 400:
         sentence = "The service wanted to redirect the call, which is not followed with your token."
     return ActionResult(ok=False, text=f"{sentence} (HTTP {status})\n{shown}".strip(), status=status)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _pretty(text: str, cut: bool, token: str) -> str:

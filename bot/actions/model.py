@@ -31,12 +31,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """What came back: `text` for people, without the token. `unknown` says that it may have taken effect."""
+    """What came back: `text` for people, without the token. `unknown` says that it may have taken effect, and `data` is
+    the answer where that was JSON.
+    """
 
     ok: bool
     text: str
     status: int | None = None
     unknown: bool = False
+    data: Any = field(default=None, repr=False, compare=False)
 
 
 def inert(result: ActionResult, token: str, longest: int = 4_000) -> ActionResult:
