@@ -17,6 +17,7 @@ BOT_SCOPES = (
     "commands",
     "im:history",
     "im:write",
+    "usergroups:read",
     "users:read",
     "users:read.email",
 )

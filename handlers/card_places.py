@@ -57,7 +57,9 @@ class SlackCards:
             return replace(copy, shown=approval.revision)
         channel = copy.to if copy.part is Part.CHANNEL else await self.post.dm_of(_person(approval, copy))
         mark = f"{approval.id}:{copy.part}:{copy.to}"
-        if approval.attempts and (ts := await self.post.marked(approval.requester, channel, mark, approval.created_at)):
+        if approval.turns > 1 and (
+            ts := await self.post.marked(approval.requester, channel, mark, approval.created_at)
+        ):
             await self.post.change(approval.requester, channel, ts, card)
             return replace(copy, channel=channel, ts=ts, shown=approval.revision)
         channel, ts = await self.post.say(approval.requester, channel, card, mark=mark)

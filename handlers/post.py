@@ -4,12 +4,17 @@ goes anywhere but to that person."""
 from __future__ import annotations
 
 from collections import OrderedDict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from slack_sdk.errors import SlackApiError
-from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
+from slack_sdk.http_retry.async_handler import AsyncRetryHandler
+from slack_sdk.http_retry.builtin_async_handlers import (
+    AsyncConnectionErrorRetryHandler,
+    AsyncRateLimitErrorRetryHandler,
+)
+from slack_sdk.http_retry.request import HttpRequest
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
@@ -23,6 +28,8 @@ log = structlog.get_logger(__name__)
 _MOST_CHANNELS = 4096
 _MARKED = "countersign_card"
 _LOOKED_AT = 100
+_SKEW = timedelta(minutes=1)  # between Slack's clock and ours
+_POSTING = ("chat.postMessage", "chat.postEphemeral")
 
 
 class _ByPost(AsyncWebClient):
@@ -47,11 +54,18 @@ class _ByPost(AsyncWebClient):
         )
 
 
+class _OnceIfItPosts(AsyncConnectionErrorRetryHandler):
+    """Slack's client asks again where an answer got lost. A message may have been posted by then, so that is never
+    asked again blindly: whoever posts cards looks for the first one."""
+
+    async def _can_retry_async(self, *, request: HttpRequest, **more: Any) -> bool:
+        return not request.url.endswith(_POSTING) and await super()._can_retry_async(request=request, **more)
+
+
 def client(token: str, base_url: str) -> AsyncWebClient:
     """Slack's own client; it waits as told when it was too fast (docs.slack.dev, "Rate limits")."""
-    web = _ByPost(token=token, base_url=base_url, timeout=10)
-    web.retry_handlers.append(AsyncRateLimitErrorRetryHandler(max_retry_count=3))
-    return web
+    handlers: list[AsyncRetryHandler] = [_OnceIfItPosts(), AsyncRateLimitErrorRetryHandler(max_retry_count=3)]
+    return _ByPost(token=token, base_url=base_url, timeout=10, retry_handlers=handlers)
 
 
 class Post:
@@ -95,7 +109,7 @@ class Post:
         web = await self._workspaces.client(slack)
         try:
             found: Any = await web.conversations_history(
-                channel=channel, oldest=str(since.timestamp()), include_all_metadata=True, limit=_LOOKED_AT
+                channel=channel, oldest=str((since - _SKEW).timestamp()), include_all_metadata=True, limit=_LOOKED_AT
             )
         except SlackApiError as refusal:
             log.warning("history_not_read", error=reason_of(refusal))

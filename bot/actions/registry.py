@@ -69,12 +69,14 @@ def action(
     approval: Kind | None = None,
     expires: timedelta = timedelta(minutes=15),
     idempotent: bool = False,
+    policy: Policy | None = None,
 ) -> Callable[[Function], Function]:
     """Mark an async function `(call, *, name: type, …)` as an action; its keyword parameters are the action's.
 
     It gets the `Call`, token included, and returns an `ActionResult` or the text of one. Raises ConfigurationError,
     at import, for what cannot be an action, and for a sensitive one that nobody is to approve. With `connection` the
-    token in the `Call` is that third party's.
+    token in the `Call` is that third party's. `policy` says who has to agree where `approval` and `expires` do not
+    say enough.
     """
     if sensitive and approval == "none":
         raise ConfigurationError(['sensitive=True and approval="none" contradict each other; drop one of them.'])
@@ -87,7 +89,7 @@ def action(
         "scopes": frozenset(scopes),
         "audience": audience,
         "sensitive": sensitive,
-        "policy": Policy(approval or ("self" if sensitive else "none"), expires=expires),
+        "policy": policy or Policy(approval or ("self" if sensitive else "none"), expires=expires),
         "idempotent": idempotent,
         "connection": connection,
     }

@@ -104,7 +104,8 @@ class Approval:
 
     `revision` grows with each change that people see; `told` says that the requester has the outcome. `audited` says
     that the entries of all votes and of the present state stand, `tries` how often execution began, `attempts` how
-    often Slack did not take what was to be said since the last change. What does not open (altered, moved, or its key
+    often Slack did not take what was to be said since the last change, and `turns` how often anybody has begun to say
+    it: in the first turn no copy of the card can be there already. What does not open (altered, moved, or its key
     is gone) has `readable` false and no arguments, and never runs. With `connection` the scopes are that third party's.
 
     `confirmed` are the keys of those who have typed what `policy.confirm` asks for. `not_before` is when an approved
@@ -138,6 +139,7 @@ class Approval:
     told: bool = False
     tries: int = 0
     attempts: int = 0
+    turns: int = 0
     readable: bool = True
     connection: str | None = None
     org: str | None = None

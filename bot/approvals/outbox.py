@@ -38,8 +38,8 @@ class Cards(Protocol):
     async def show(self, approval: Approval, copy: Copy) -> Copy:
         """Post a copy of the card, or bring it up to date where it is; the copy as it is then.
 
-        Where its place is not known and `approval.attempts` is above zero, an earlier post may have arrived although
-        its answer did not.
+        Where its place is not known and this is not the first of `approval.turns`, an earlier post may have arrived
+        although its answer did not, or whoever posted it was killed.
         """
 
     async def tell(self, approval: Approval) -> None:

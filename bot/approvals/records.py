@@ -86,6 +86,7 @@ def document_of(approval: Approval, sealer: Sealer) -> Document:
         "reminded": False,
         "tries": 0,
         "attempts": 0,
+        "turns": 0,
         "due_at": approval.created_at,
     }
 
@@ -138,6 +139,7 @@ def approval_of(found: Document, sealer: Sealer) -> Approval:
         told=found.get("told", False),
         tries=found.get("tries", 0),
         attempts=found.get("attempts", 0),
+        turns=found.get("turns", 0),
         readable=private is not None and votes is not None and same,
         connection=found.get("connection"),
         org=found.get("org"),

@@ -151,6 +151,7 @@ class MemoryApprovalStore:
         if row is None or not _past(row.speaking_until, now) or not _past(row.quiet_until, now):
             return None
         row.speaking_until, row.speaking_by = until, speaker
+        row.approval = replace(row.approval, turns=row.approval.turns + 1)
         return row.approval
 
     async def said(

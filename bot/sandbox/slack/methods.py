@@ -87,6 +87,23 @@ def _conversations_list(call: Call) -> Answer:
     return {"channels": [c.as_slack(call.team) for c in found], "response_metadata": {"next_cursor": ""}}
 
 
+def _conversations_history(call: Call) -> Answer:
+    """The newest first; metadata only where it is asked for. What is only for somebody is in no history."""
+    channel, arguments = _conversation(call), call.arguments
+    if call.team.bot_user not in channel.members:
+        raise SlackRefusal("not_in_channel")
+    most = min(int(arguments.text("limit") or 100), 999)
+    oldest = float(arguments.text("oldest") or 0)
+    told: list[Answer] = []
+    for message in reversed(call.workspace.messages.get(channel.id, [])):
+        if message.seen_by(None) and float(message.ts) > oldest and len(told) < most:
+            shown = message.as_slack(call.team)
+            if not arguments.flag("include_all_metadata"):
+                shown.pop("metadata", None)
+            told.append(shown)
+    return {"messages": told, "has_more": False}
+
+
 def _conversations_members(call: Call) -> Answer:
     return {"members": sorted(_conversation(call).members), "response_metadata": {"next_cursor": ""}}
 
@@ -200,6 +217,7 @@ def methods() -> dict[str, Method]:
         "chat.delete": Method(chat.delete, "chat:write"),
         "conversations.open": Method(_conversations_open, "im:write"),
         "conversations.info": Method(_conversations_info, "channels:read"),
+        "conversations.history": Method(_conversations_history, "im:history"),
         "conversations.list": Method(_conversations_list, "channels:read", of_team=True),
         "conversations.members": Method(_conversations_members, "channels:read"),
         "team.info": Method(_team_info, "team:read"),

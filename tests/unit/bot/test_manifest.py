@@ -52,6 +52,7 @@ def test_it_asks_for_the_least() -> None:
             "commands",
             "im:history",
             "im:write",
+            "usergroups:read",
             "users:read",
             "users:read.email",
         ]
