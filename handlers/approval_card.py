@@ -95,7 +95,7 @@ def _seen(approval: Approval) -> list[Block]:
         else:
             below += [section(code(name[:NAME])), *map(paragraph, shown)]
     return (
-        [context("As the service says now, read with the requester's own access:"), *fields(rows), *below]
+        [context("As the service says now, read with the requester’s own access:"), *fields(rows), *below]
         if (rows or below)
         else []
     )

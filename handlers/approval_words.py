@@ -111,7 +111,7 @@ def stands(approval: Approval) -> str:
 
 
 def _begins(approval: Approval) -> str:
-    return f"{moment(approval.not_before)}, and can be undone until then" if approval.not_before else "in a moment"
+    return f"at {moment(approval.not_before)}, and can be undone until then" if approval.not_before else "in a moment"
 
 
 def _by(approval: Approval) -> str:
