@@ -23,7 +23,7 @@ from bot.habits import Habits
 from bot.habits.store import MongoHistoryStore
 from bot.health import Health
 from bot.manifest import BOT_SCOPES, CONNECT_UI_SCOPE
-from bot.parts import Clock, audit_writer, checkpoints, identity_rooms, vault
+from bot.parts import Clock, audit_writer, checkpoints, identity_rooms, receipts, vault
 from bot.runner import Runner
 from bot.tasks import Tasks
 from handlers.accounts import AccountInvitations
@@ -119,6 +119,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         approvals=approvals,
         store=approval_store,
         habits=Habits(histories),
+        receipts=receipts(settings, clock),
         audience=settings.auth0_audience or "",
         clock=clock,
     )

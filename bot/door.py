@@ -14,6 +14,7 @@ from bot.actions.tokens import token_of
 from bot.approvals.model import Approval
 from bot.audit.writer import AuditWriter
 from bot.ports import People, Tokens
+from bot.receipts import Receipts
 from oauth import AccessToken, IdentityError, Principal
 from oauth.errors import NotLinked
 
@@ -34,6 +35,7 @@ class Door:
     audit: AuditWriter
     audience: str
     longest: float
+    receipts: Receipts
 
     async def call(
         self,
@@ -48,13 +50,15 @@ class Door:
         """Carry it out. Raises IdentityError or AuditUnavailable before anything was called."""
         common = _common(principal, action, arguments, run, approval.id if approval else None, request)
         token = await self._entered(principal, action, common)
+        audience = action.audience or self.audience
+        receipt = self.receipts.make(approval, audience, token) if approval and not action.connection else None
         try:
             async with asyncio.timeout(self.longest):
-                result = await action.call(Call(principal, arguments, token, run))
+                result = await action.call(Call(principal, arguments, token, run, receipt))
         except Exception as error:
             log.error("action_failed", action=action.name, kind=type(error).__name__)
             result = ActionResult(ok=False, text=f"The action broke off, {BROKE_OFF}", unknown=True)
-        result = inert(result, token.value)
+        result = inert(inert(result, token.value), receipt or "")
         outcome = "unknown" if result.unknown else "ok" if result.ok else "failed"
         await self._left(common, outcome, reason_of(result), token)
         return result

@@ -12,6 +12,8 @@ from bot.audit.writer import AuditWriter
 from bot.config import Settings
 from bot.database import Database
 from bot.errors import ConfigurationError
+from bot.receipts import Receipts
+from bot.signing import Signer
 from oauth import IdentityRooms, IdentitySettings, LinkObserver, Vault, utc_now
 from oauth import build as build_identity
 
@@ -32,6 +34,12 @@ def checkpoints(settings: Settings, database: Database, clock: Clock = utc_now) 
     """The signed heads under `DATA_DIR`."""
     key = keyring.audit_key(settings.audit_key, settings.data_dir)
     return Checkpoints(settings.data_dir / "checkpoints.jsonl", key, MongoAuditStore(database), clock)
+
+
+def receipts(settings: Settings, clock: Clock = utc_now) -> Receipts:
+    """What tells an API who has agreed."""
+    key = keyring.audit_key(settings.audit_key, settings.data_dir)
+    return Receipts(Signer(key), settings.public_url, clock)
 
 
 def identity_rooms(

@@ -25,6 +25,7 @@ from bot.ended import EndedLinks
 from bot.errors import ActionError, ActionUnknown, ApprovalError, ArgumentsInvalid, AuditUnavailable, CountersignError
 from bot.habits import Habits
 from bot.ports import People, Tokens
+from bot.receipts import Receipts
 from bot.sweep import Sweep
 from oauth import Clock, IdentityError, Principal
 from oauth.errors import ScopeRefused
@@ -64,6 +65,7 @@ class Runner:
         approvals: ApprovalService,
         store: ApprovalStore,
         habits: Habits,
+        receipts: Receipts,
         audience: str,
         clock: Clock,
         longest: float = 120.0,
@@ -77,7 +79,7 @@ class Runner:
         self._approvals = approvals
         self._habits = habits
         self._audience = audience
-        self._door = Door(tokens, people, audit, audience, longest)
+        self._door = Door(tokens, people, audit, audience, longest, receipts)
         self._executions = Executions(store, clock, pause)
         self._ended_links = EndedLinks(store, approvals, people, clock)
         self._sweep = Sweep(store, approvals, clock, self._ended_links, self.resume, self._left_behind)

@@ -56,6 +56,8 @@ class Http:
             "User-Agent": USER_AGENT,
             "Accept": "application/json",
         }
+        if one.receipt is not None:
+            headers["Approval-Receipt"] = one.receipt
         limit = aiohttp.ClientTimeout(total=self.timeout, sock_connect=self.timeout / 3)
         try:
             for _ in range(1 + (_HOPS if method in _SAFE else 0)):

@@ -21,12 +21,16 @@ CONNECTION = r"^[a-zA-Z0-9](-?[a-zA-Z0-9]){0,127}$"
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One execution: for whom, with what, under which token. `run` is the call's `Idempotency-Key`."""
+    """One execution: for whom, with what, under which token. `run` is the call's `Idempotency-Key`.
+
+    `receipt` says who has agreed to it, where somebody had to.
+    """
 
     principal: Principal
     arguments: Mapping[str, Any]
     token: AccessToken
     run: str
+    receipt: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

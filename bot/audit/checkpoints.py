@@ -10,25 +10,22 @@ from __future__ import annotations
 import asyncio
 import errno
 import fcntl
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import structlog
-from joserfc import jws
 from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
 
 from bot.audit.chain import GENESIS, Bad, Head, Walk, holds
 from bot.audit.ports import AuditStore
 from bot.errors import AuditUnavailable
+from bot.signing import Signer
 from oauth import Clock
 
 log = structlog.get_logger(__name__)
 
-_ALGORITHMS = ["EdDSA", "Ed25519"]
 _BREATH = 100
 
 Claims = tuple[str, int, str]
@@ -39,8 +36,7 @@ class Checkpoints:
 
     def __init__(self, path: Path, audit_key: Mapping[str, Any], store: AuditStore, clock: Clock) -> None:
         self._path = path
-        self._key = OKPKey.import_key(dict(audit_key))
-        self._kid = self._key.kid or self._key.thumbprint()
+        self._signer = Signer(audit_key)
         self._store = store
         self._clock = clock
         self._signed: dict[str, Head] = {}
@@ -51,7 +47,7 @@ class Checkpoints:
 
     def public_keys(self) -> dict[str, Any]:
         """The JWK Set that verifies checkpoints."""
-        return {"keys": [dict(self._key.as_dict(private=False)) | {"use": "sig", "alg": "EdDSA", "kid": self._kid}]}
+        return self._signer.public_keys()
 
     async def sign(self) -> None:
         """Sign each head that moved, append it to the file, and log it. Raises AuditUnavailable or OSError.
@@ -83,8 +79,7 @@ class Checkpoints:
         if reached == start:
             return
         claims = {"chain": chain, "seq": reached[0], "hash": reached[1], "at": self._clock().isoformat()}
-        header = {"alg": "EdDSA", "kid": self._kid}
-        line = jws.serialize_compact(header, json.dumps(claims).encode(), self._key, algorithms=_ALGORITHMS)
+        line = self._signer.sign(claims)
         await asyncio.to_thread(self._append, line)
         self._signed[chain] = reached
         log.info("checkpoint", chain=chain, seq=reached[0], hash=reached[1], jws=line)
@@ -160,7 +155,7 @@ class Checkpoints:
     def _claims(self, line: bytes) -> Claims | None:
         """What the line vouches for, None if its signature does not hold."""
         try:
-            claims = json.loads(jws.deserialize_compact(line, self._key, algorithms=_ALGORITHMS).payload)
+            claims = self._signer.verified(line)
             return str(claims["chain"]), int(claims["seq"]), str(claims["hash"])
         except (JoseError, ValueError, KeyError, TypeError):
             return None

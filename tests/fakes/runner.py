@@ -16,7 +16,9 @@ from bot.approvals.approvers import Approvers
 from bot.approvals.service import ApprovalService
 from bot.audit.writer import AuditWriter
 from bot.habits import Habits
+from bot.receipts import Receipts
 from bot.runner import Runner, Waiting
+from bot.signing import Signer
 from oauth import AccessToken, Identity, Principal, SlackUser, Subject
 from oauth.errors import AccountNotConnected, IdentityError, NotLinked, ScopeRefused
 from oauth.models import LinkVersion
@@ -232,6 +234,7 @@ class World:
             approvals=approvals,
             store=self.store,
             habits=Habits(self.histories),
+            receipts=Receipts(Signer(AUDIT_KEY), "https://bot.example.com", self.clock),
             audience="https://api.example.com",
             clock=self.clock,
             longest=longest,

@@ -106,6 +106,13 @@ async def test_the_headers_of_every_call(http: Http, api: Api) -> None:
     assert headers["User-Agent"] == f"countersign/{__version__}"
 
 
+async def test_an_approval_has_its_receipt_and_nothing_else_has_one(http: Http, api: Api) -> None:
+    """`Approval-Receipt`, where somebody had to agree."""
+    await http.caller("POST", f"{api.url}/x")(call())
+    await http.caller("POST", f"{api.url}/x")(replace(call(), receipt="e30.e30.e30"))
+    assert [headers.get("Approval-Receipt") for _, _, headers, _ in api.seen] == [None, "e30.e30.e30"]
+
+
 @pytest.mark.parametrize("method", ["GET", "DELETE", "HEAD"])
 async def test_the_rest_goes_to_the_query(http: Http, api: Api, method: str) -> None:
     """What is not in the path is a query parameter, encoded, and there is no body."""
