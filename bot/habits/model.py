@@ -49,7 +49,7 @@ def amounts(arguments: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 def unusual(history: History, arguments: Mapping[str, Any]) -> tuple[str, ...]:
     """What stands out, a sentence each: the first time, and amounts of three times the largest or more."""
     if history.times == 0:
-        return ("This person has not done this before.",)
+        return ("It is the first time that this person asks for this.",)
     found = []
     for name, value in amounts(arguments):
         former = history.amounts.get(name, ())

@@ -24,7 +24,7 @@ def after(*amounts: Any) -> History:
 
 def test_the_first_time_is_said() -> None:
     """Nothing is known, so everything is new."""
-    assert unusual(History(), {"amount": 5}) == ("This person has not done this before.",)
+    assert unusual(History(), {"amount": 5}) == ("It is the first time that this person asks for this.",)
 
 
 @pytest.mark.parametrize(
