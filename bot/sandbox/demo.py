@@ -107,7 +107,7 @@ async def surroundings(
             client_secret=client_secret,
             audience=AUDIENCE,
             scopes=SCOPES,
-            redirect_uris=(f"{public_url}/oauth/callback", f"{public_url}/oauth/connect"),
+            redirect_uris=tuple(f"{public_url}/oauth/{way}" for way in ("callback", "connect", "step-up")),
             backchannel_logout_uri=f"{public_url}/oauth/backchannel-logout",
             reuse_interval_seconds=overlap,
             rotation=rotation,

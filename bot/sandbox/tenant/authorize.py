@@ -84,7 +84,7 @@ def check(
     organization = query.get("organization") or None
     if organization is not None and organization not in organizations:
         raise back("invalid_request", "parameter organization is invalid")
-    if not query.get("max_age", "0").isdecimal():
+    if not re.fullmatch("[0-9]{1,10}", query.get("max_age", "0")):
         raise back("invalid_request", "Parameter max_age must be a number")
     if "none" in query.get("prompt", "").split():
         raise back("login_required", "Login required")
@@ -98,6 +98,8 @@ def check(
         login_hint=query.get("login_hint") or None,
         organization=organization,
         with_mfa=MFA in query.get("acr_values", "").split(),
+        max_age=int(query["max_age"]) if query.get("max_age") else None,
+        anew="login" in query.get("prompt", "").split(),
     )
 
 

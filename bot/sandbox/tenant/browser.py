@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from types import TracebackType
@@ -66,17 +66,23 @@ class Browser:
             raise PageRefused(status, text)
         return address, text
 
-    async def sign_in(self, authorize_url: str, person: str) -> str:
+    async def sign_in(self, authorize_url: str, person: str, second_factor: Callable[[], str] | None = None) -> str:
         """Choose `person` ("ada") on the login page and accept. Gives the address of the callback, unvisited.
 
-        Raises PageRefused where there is no such page, and LookupError where nobody of that name is on it.
+        `second_factor` looks for the code on their phone, once it was sent. Raises PageRefused where there is no such
+        page, also where a second factor is asked for and there is none; and LookupError where nobody of that name is
+        on it.
         """
         page, form = await self._login_page(authorize_url)
         if isinstance(form, str):
             return form
         if person not in form.people:
             raise LookupError(f"{person} is not on the login page; {', '.join(form.people)} are")
-        return await self._send(page, form, person=person, action="accept")
+        if second_factor is None:
+            return await self._send(page, form, person=person, action="accept")
+        fields = form.fields | {"person": person, "action": "accept"}
+        asked, _, text = await self._follow(form.method.upper(), str(URL(page).join(URL(form.action))), fields)
+        return await self._send(asked, _form(text), code=second_factor(), action="verify")
 
     async def cancel(self, authorize_url: str) -> str:
         """Cancel on the login page. Gives the address of the callback, unvisited."""

@@ -75,7 +75,7 @@ def id_token(
         claims["org_id"] = organization
     if code is not None and code.asked.nonce is not None:
         claims["nonce"] = code.asked.nonce
-    if code is not None and code.asked.with_mfa:
+    if code is not None and code.with_mfa:
         claims |= {"acr": MFA, "amr": ["mfa"]}
     return tenant.state.signer.sign(claims)
 

@@ -1,4 +1,4 @@
-"""`/u/mail`: the mailbox in which a person finds the codes that the tenant has sent, since no real mail is."""
+"""`/u/mail` and `/u/phone`: where a person finds the codes that the tenant has sent, since no real message is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from .mailbox import Condition, Mail
+from .mailbox import Condition, Mail, Mailbox
 from .page import page
 from .tenant import Tenant
 
@@ -27,19 +27,41 @@ class MailPage:
     tenant: Tenant
 
     def add_to(self, app: web.Application) -> None:
-        """Mount the route."""
+        """Mount the routes."""
         app.router.add_get("/u/mail", self.show)
+        app.router.add_get("/u/phone", self.show_phones)
 
     async def show(self, _: web.Request) -> web.StreamResponse:
         """The newest mails of each address, the address that got one last first."""
-        boxes: dict[str, list[Mail]] = {}
-        for mail in reversed(self.tenant.state.mailbox.sent):
-            boxes.setdefault(mail.to, []).append(mail)
-        shown = {address: [self._row(mail) for mail in mails[:_MOST_SHOWN]] for address, mails in boxes.items()}
-        return page("mails.html", boxes=shown, application=self.tenant.application.name)
+        lead = f"What was sent to people who sign in to {self.tenant.application.name} with a code. "
+        return page(
+            "mails.html",
+            title="Mailbox",
+            lead=lead + "No real mail leaves this machine.",
+            boxes=self._boxes(self.tenant.state.mailbox),
+            here="/u/mail",
+        )
 
-    def _row(self, mail: Mail) -> dict[str, object]:
-        now, condition = self.tenant.state.clock(), self.tenant.state.mailbox.condition(mail)
+    async def show_phones(self, _: web.Request) -> web.StreamResponse:
+        """The newest messages on each phone, the phone that got one last first."""
+        people = self.tenant.state.people
+        boxes = {
+            people[id_].name if id_ in people else id_: rows
+            for id_, rows in self._boxes(self.tenant.state.phones).items()
+        }
+        lead = "The codes that were sent as a second factor. No real message leaves this machine."
+        return page("mails.html", title="Phones", lead=lead, boxes=boxes, here="/u/phone")
+
+    def _boxes(self, mailbox: Mailbox) -> dict[str, list[dict[str, object]]]:
+        boxes: dict[str, list[Mail]] = {}
+        for mail in reversed(mailbox.sent):
+            boxes.setdefault(mail.to, []).append(mail)
+        return {
+            to: [self._row(mail, mailbox.condition(mail)) for mail in all_[:_MOST_SHOWN]] for to, all_ in boxes.items()
+        }
+
+    def _row(self, mail: Mail, condition: Condition) -> dict[str, object]:
+        now = self.tenant.state.clock()
         left = _span(int((mail.expires_at - now).total_seconds()))
         return {
             "code": mail.code,

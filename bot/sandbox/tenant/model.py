@@ -122,7 +122,9 @@ class Lifetimes:
 class Asked:
     """An authorization request that may be shown to a person (RFC 6749 section 4.1.1).
 
-    Without an `audience` it asks who somebody is, and its access token is good at `/userinfo` alone.
+    Without an `audience` it asks who somebody is, and its access token is good at `/userinfo` alone. `max_age`, in
+    seconds, and `anew`, which is `prompt=login`, say whether a session that there is already will do (OpenID Connect
+    Core section 3.1.2.1).
     """
 
     redirect_uri: str
@@ -134,20 +136,29 @@ class Asked:
     login_hint: str | None = None
     organization: str | None = None
     with_mfa: bool = False
+    max_age: int | None = None
+    anew: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A login page that somebody has open; `visit` is the hash of the cookie of the browser that has it."""
+    """A login page that somebody has open; `visit` is the hash of the cookie of the browser that has it.
+
+    `person` is who said so on it, once nothing but their second factor is missing.
+    """
 
     asked: Asked
     visit: str
     expires_at: datetime
+    person: str | None = None
 
 
 @dataclass(slots=True)
 class Code:
-    """An authorization code; once `used`, `family` is the grant that came of it, if one lasts."""
+    """An authorization code; once `used`, `family` is the grant that came of it, if one lasts.
+
+    `with_mfa` says that a second factor was shown for it, and not only asked for.
+    """
 
     asked: Asked
     person: str
@@ -156,6 +167,7 @@ class Code:
     expires_at: datetime
     used: bool = False
     family: str | None = None
+    with_mfa: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +222,7 @@ class Family:
     tokens: dict[str, datetime | None] = field(default_factory=dict, repr=False)
     ended: str | None = None
     rotating: bool = True
+    opened_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

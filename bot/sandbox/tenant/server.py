@@ -23,6 +23,7 @@ from .metadata import Metadata
 from .model import ORGANIZATION, PEOPLE, Application, Family, Issued, Lifetimes, OrganizationRules, Passwordless, Person
 from .otp import OtpGrant
 from .passwordless import PasswordlessLogin
+from .second_factor import SecondFactor
 from .state import State
 from .tenant import Tenant
 from .tokens import Tokens
@@ -99,7 +100,9 @@ class SandboxTenant:
     def app(self) -> web.Application:
         """The aiohttp application with every route."""
         app = web.Application(client_max_size=_BODY_LIMIT, middlewares=[self._faults.middleware])
-        LoginPages(self._tenant).add_to(app)
+        pages = LoginPages(self._tenant)
+        pages.add_to(app)
+        SecondFactor(pages).add_to(app)
         self._tokens.add_to(app)
         self._logout.add_to(app)
         self._passwordless.add_to(app)
@@ -168,6 +171,15 @@ class SandboxTenant:
     def mail(self, address: str) -> list[Mail]:
         """What was sent to an address, oldest first."""
         return self.state.mailbox.to(address)
+
+    @property
+    def phone_url(self) -> str:
+        """Where a person reads the codes that are a second factor, in the demo."""
+        return f"{self.issuer}u/phone"
+
+    def phone(self, person: str) -> list[Mail]:
+        """What was sent to somebody's phone, oldest first."""
+        return self.state.phones.to(person)
 
     @property
     def grants(self) -> int:

@@ -30,6 +30,7 @@ from .model import Code, Family, Issued, Lifetimes, Login, Person, SignedIn
 
 _MOST_TOKENS = 500
 _MOST_ENDED = 200
+_TIMES = ("auth_time", "used_at", "opened_at")
 
 
 def hashed(secret: str) -> str:
@@ -49,10 +50,12 @@ class State:
         self.logins: dict[str, Login] = {}
         self.codes: dict[str, Code] = {}
         self.sessions: dict[str, str] = {}
+        self.auth_times: dict[str, datetime] = {}
         self.families: dict[str, Family] = {}
         self.accounts = Accounts()
         self.issued: deque[Issued] = deque(maxlen=1_000)
         self.mailbox = Mailbox(clock)
+        self.phones = Mailbox(clock)
         self.assertions: dict[str, datetime] = {}
         self._path = path
         self._lock = asyncio.Lock()
@@ -63,6 +66,7 @@ class State:
         except (AttributeError, JoseError, KeyError, TypeError, ValueError):
             storage.put_aside(path)
             self.signer, self.sessions, self.families, self.people = Signer(), {}, {}, dict(self._given)
+            self.auth_times = {}
             self.accounts = Accounts()
 
     # -- keeping
@@ -87,7 +91,7 @@ class State:
     def _snapshot(self) -> dict[str, Any]:
         families = [
             asdict(family)
-            | {"auth_time": family.auth_time.isoformat(), "used_at": family.used_at.isoformat()}
+            | {name: at.isoformat() for name in _TIMES if (at := getattr(family, name)) is not None}
             | {"tokens": {token: at and at.isoformat() for token, at in family.tokens.items()}}
             for family in self.families.values()
         ]
@@ -95,6 +99,7 @@ class State:
         return {
             "keys": self.signer.snapshot(),
             "sessions": self.sessions,
+            "auth_times": {sid: at.isoformat() for sid, at in self.auth_times.items()},
             "families": families,
             "people": people,
             "accounts": self.accounts.snapshot(),
@@ -103,10 +108,11 @@ class State:
     def _restore(self, kept: Mapping[str, Any]) -> None:
         self.signer.restore(kept.get("keys", []))
         self.sessions = dict(kept.get("sessions", {}))
+        self.auth_times = {sid: datetime.fromisoformat(at) for sid, at in kept.get("auth_times", {}).items()}
         self.people = known.changed(self._given, kept.get("people", {}))
         for fields in kept.get("families", []):
             tokens = {token: at and datetime.fromisoformat(at) for token, at in fields["tokens"].items()}
-            times = {name: datetime.fromisoformat(fields[name]) for name in ("auth_time", "used_at")}
+            times = {name: datetime.fromisoformat(fields[name]) for name in _TIMES if fields.get(name)}
             family = Family(**{**fields, **times, "scopes": tuple(fields["scopes"]), "tokens": tokens})
             if family.person in self.people:
                 self.families[family.id] = family
@@ -143,6 +149,17 @@ class State:
         self.changed()
         return sid
 
+    def authenticated(self, sid: str, *, max_age: int | None, anew: bool) -> datetime:
+        """When the session's person showed who they are; a session that will not do for the request begins anew.
+
+        (OpenID Connect Core section 3.1.2.1, `max_age` and `prompt`.)
+        """
+        now, known = self.clock(), self.auth_times.get(sid)
+        if known is None or anew or (max_age is not None and (now - known).total_seconds() >= max_age):
+            self.auth_times = {each: at for each, at in self.auth_times.items() if each in self.sessions} | {sid: now}
+            self.changed()
+        return self.auth_times[sid]
+
     def issue_code(self, code: Code) -> str:
         """A code; used ones are remembered for a while, so that a second use is recognised."""
         horizon = self.clock() - timedelta(minutes=10)
@@ -165,6 +182,7 @@ class State:
             used_at=self.clock(),
             organization=signed.organization,
             rotating=rotating,
+            opened_at=self.clock(),
         )
         self.families[family.id] = family
         self.changed()
@@ -210,7 +228,7 @@ class State:
         now = self.clock()
         return (
             family.ended is None
-            and now < family.auth_time + timedelta(seconds=self.lifetimes.refresh)
+            and now < (family.opened_at or family.auth_time) + timedelta(seconds=self.lifetimes.refresh)
             and now < family.used_at + timedelta(seconds=self.lifetimes.idle)
         )
 

@@ -51,9 +51,10 @@ class App:
         return f"{self.tenant.issuer}authorize?" + urlencode({n: v for n, v in query.items() if v is not None})
 
     async def code(self, person: str = "ada", **changes: str | None) -> str:
-        """Signed in and agreed, in a browser of its own."""
+        """Signed in and agreed, in a browser of its own, with a second factor where that is asked for."""
+        factor = (lambda: str(self.tenant.phone(person)[-1].code)) if "acr_values" in changes else None
         async with Browser() as browser:
-            return answer_of(await browser.sign_in(self.url(**changes), person))["code"]
+            return answer_of(await browser.sign_in(self.url(**changes), person, factor))["code"]
 
     async def exchange(self, code: str, /, **changes: str | None) -> tuple[int, dict[str, Any]]:
         """A code for tokens."""

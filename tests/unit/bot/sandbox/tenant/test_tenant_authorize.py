@@ -93,15 +93,6 @@ async def test_a_parameter_sent_twice_is_sent_back(app: Any, came_back: Any) -> 
     assert "scope" in answer["error_description"]
 
 
-async def test_max_age_and_acr_values_are_accepted(app: Any, claims_of: Any) -> None:
-    """A step-up login comes back with when, and with the second factor as Auth0 names it."""
-    mfa = "http://schemas.openid.net/pape/policies/2007/06/multi-factor"
-    claims, _ = claims_of((await app.tokens(max_age="0", acr_values=mfa))["id_token"])
-    assert claims["amr"] == ["mfa"]
-    assert claims["acr"] == mfa
-    assert claims["auth_time"] == claims["iat"]
-
-
 async def test_without_acr_values_no_second_factor_is_claimed(app: Any, claims_of: Any) -> None:
     """Nothing says `amr` that nobody asked for."""
     claims, _ = claims_of((await app.tokens())["id_token"])
