@@ -57,7 +57,7 @@ from handlers.socket_mode import Socket, app_of
 from handlers.store import MongoDeliveryStore
 from handlers.tab import Home, HomeTab, Overheard, Sources
 from handlers.workspace import Workspaces
-from oauth import MongoAccountStore, MongoLinkStore, SealedStore, Vault, utc_now
+from oauth import MongoAccountStore, MongoLinkStore, MongoStepUpStore, SealedStore, Vault, utc_now
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +70,7 @@ def sealed_stores(database: Database, sealing: Vault) -> tuple[SealedStore, ...]
     return (
         MongoLinkStore(database),
         MongoAccountStore(database),
+        MongoStepUpStore(database),
         MongoApprovalStore(database, sealing),
         MongoHistoryStore(database, sealing),
         MongoInstallationStore(database, sealing),
@@ -137,7 +138,8 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     bolt = bolt_app()
     linking, links = identity.linking, identity.links
     clicks = Clicks(answering, requests, linking, links, post)
-    decisions = ApprovalClicks(answering, approvals, runner, links, invitations, post, tasks)
+    step_ups = identity.step_ups.asking
+    decisions = ApprovalClicks(answering, approvals, runner, links, invitations, post, tasks, step_ups)
     events.subscribe(Notices(post, approvals, requests, decisions, identity.questions, asking, workspaces).heard)
     tab = HomeTab(Sources(links, linking, people, approvals, registry, audit_store, workspaces), tasks, clock)
     events.subscribe(tab.heard)
@@ -187,6 +189,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         app.router.add_post("/slack/events", ingress.receive)
     identity.pages.add_to(app)
     identity.accounts.pages.add_to(app)
+    identity.step_ups.pages.add_to(app)
     if installs is not None:
         installs.add_to(app)
     socket = Socket(app_token, slack, gate) if app_token else None

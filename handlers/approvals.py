@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import structlog
 from slack_bolt.async_app import AsyncApp
 
 from bot.approvals.model import Approval, State, Verdict
@@ -31,10 +32,19 @@ class StepUps(Protocol):
     async def start(self, principal: Principal, subject: str, about: str) -> str:
         """The address of a single-use link for this person and this subject."""
 
+    async def withdraw(self, principal: Principal, subject: str) -> None:
+        """The link has not reached them."""
+
     async def take(self, principal: Principal, subject: str) -> Evidence | None:
         """How they have authenticated for it, handed out once."""
 
 
+log = structlog.get_logger(__name__)
+
+_NO_DM = (
+    "For this one you have to sign in once more. I cannot send you a direct message, and the way there goes nowhere "
+    "else. Allow messages from this app, then press *Approve* again."
+)
 _NO_WINDOW = "I could not open the window to confirm it: that took too long. Press *Approve* again."
 
 
@@ -92,9 +102,11 @@ class ApprovalClicks:
 
     async def go_on(self, voter: Principal, clicked: Mapping[str, Any]) -> Message | None:
         """A click of somebody who was not linked then."""
-        id_, verdict = str(clicked["approval"]), Verdict(clicked["verdict"])
+        id_, verdict, where = str(clicked["approval"]), Verdict(clicked["verdict"]), clicked.get("where")
         try:
-            self._follow_up(await self.approvals.decide(voter, id_, verdict, where=clicked.get("where")))
+            self._follow_up(await self._decided(voter, id_, verdict, where))
+        except StepUpNeeded:
+            return await self._send_to_step_up(voter, id_, where)
         except Exception as error:
             return cards.note(words(error))
         return None
@@ -106,7 +118,7 @@ class ApprovalClicks:
             waiting = json.dumps({"approval": id_, "verdict": verdict, "where": who.channel})
             return await self.invitations.invite(who, waiting=waiting)
         try:
-            decided = await self.approvals.decide(voter, id_, verdict, where=who.channel)
+            decided = await self._decided(voter, id_, verdict, who.channel)
         except ConfirmationWrong:
             raise
         except ConfirmationNeeded as needed:
@@ -124,20 +136,32 @@ class ApprovalClicks:
             return await self.invitations.invite(who)
         id_, where = str(about.get("id", "")), about.get("where")
         try:
-            decided = await self.approvals.decide(voter, id_, Verdict.APPROVE, where=where, typed=typed)
+            decided = await self._decided(voter, id_, Verdict.APPROVE, where, typed)
         except StepUpNeeded:
             self.tasks.spawn(self._send_to_step_up(voter, id_, where), "step-up")
             return None
         self._follow_up(decided)
         return None
 
+    async def _decided(
+        self, voter: Principal, id_: str, verdict: Verdict, where: str | None, typed: str | None = None
+    ) -> Approval:
+        """The vote, counted. Where it needs one more login, one of a moment ago that nobody took will do."""
+        try:
+            return await self.approvals.decide(voter, id_, verdict, where=where, typed=typed)
+        except StepUpNeeded:
+            evidence = await self.step_ups.take(voter, _subject(id_, where)) if self.step_ups else None
+            if evidence is None:
+                raise
+        return await self.approvals.decide(voter, id_, verdict, where=where, evidence=evidence)
+
     async def stepped_up(self, voter: Principal, subject: str) -> Message | None:
         """Somebody has authenticated once more, for this decision: it is taken up, once."""
-        evidence = await self.step_ups.take(voter, subject) if self.step_ups else None
-        if evidence is None:
-            return None
         id_, _, where = subject.partition(":")
         try:
+            evidence = await self.step_ups.take(voter, subject) if self.step_ups else None
+            if evidence is None:
+                return None
             decided = await self.approvals.decide(voter, id_, Verdict.APPROVE, where=where or None, evidence=evidence)
         except Exception as error:
             return cards.note(words(error))
@@ -148,9 +172,14 @@ class ApprovalClicks:
         """A link in the direct messages alone, as every link that is somebody's own."""
         if self.step_ups is None:
             raise StepUpNeeded
-        approval = await self.approvals.found(voter, id_)
-        url = await self.step_ups.start(voter, f"{id_}:{where or ''}", f"Approve {approval.action}")
-        await self.post.dm(voter.slack, cards.step_up_card(url, approval))
+        approval, subject = await self.approvals.found(voter, id_), _subject(id_, where)
+        url = await self.step_ups.start(voter, subject, f"Approve {approval.action}")
+        try:
+            await self.post.dm(voter.slack, cards.step_up_card(url, approval))
+        except Exception as error:  # never posted elsewhere instead: whoever finds a link could try it
+            log.warning("link_not_sent", kind=type(error).__name__)
+            await self.step_ups.withdraw(voter, subject)
+            return cards.note(_NO_DM)
         return cards.note("For this one you have to sign in once more. The way there is in our direct messages.")
 
     async def _comment(self, who: Speaker, id_: str, reason: str) -> Message | None:
@@ -187,6 +216,11 @@ class ApprovalClicks:
         if decided.state is State.APPROVED and decided.audited:
             steps.append(self.runner.resume(decided))
         await asyncio.gather(*steps)
+
+
+def _subject(id_: str, where: str | None) -> str:
+    """What one more login counts for: this request, and where the vote was cast."""
+    return f"{id_}:{where or ''}"
 
 
 def _value(body: Mapping[str, Any]) -> str:

@@ -53,6 +53,12 @@ _CONNECTS = {
     "link.completed": "Another account was connected",
     "link.refused": "Another account was not connected",
 }
+# And where it is about signing in once more for one decision: the reason is this, or begins with it.
+_STEP_UP = "step_up"
+_STEP_UPS = {
+    "link.started": "You were asked to sign in once more",
+    "link.refused": "Signing in once more did not count",
+}
 _OUTCOMES = {"denied": "refused", "failed": "failed", "unknown": "outcome not known"}
 # One action leaves several entries; the latest says how it stands.
 _DEEDS = {
@@ -190,6 +196,7 @@ def _deed(entry: Mapping[str, Any]) -> str:
 
 def _happened(type_: str, reason: str) -> str:
     words = _CONNECTS.get(type_) if reason.startswith(_CONNECT) else None
+    words = _STEP_UPS.get(type_) if reason.startswith(_STEP_UP) else words
     return words or _TYPES.get(type_) or code(type_[:64])
 
 
@@ -198,7 +205,7 @@ def _named(entry: Mapping[str, Any]) -> str:
 
 
 def _reason(reason: str) -> str:
-    return line(reason.removeprefix(_CONNECT).replace("_", " "), 100)
+    return line(reason.removeprefix(_CONNECT).removeprefix(f"{_STEP_UP}_").replace("_", " "), 100)
 
 
 def _at(value: object) -> str:

@@ -23,6 +23,7 @@ from oauth.accounts.flow import CONNECTED
 from oauth.errors import LinkedElsewhere, SlackDiffers
 from oauth.fresh import WANTED
 from oauth.questions import LEFT
+from oauth.step_up.asking import STEPPED_UP
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,10 @@ class Notices:
             await self._go_on(event.principal, self.questions.take(event.principal))
         elif event.type in {CONNECTED, UNASKED} and event.principal is not None:
             await self._connected(event.principal, event.reason or "", told=event.type == UNASKED)
+        elif event.type == STEPPED_UP and event.principal is not None:
+            said = await self.decisions.stepped_up(event.principal, event.reason or "")
+            if said is not None:
+                await self._tell(event.slack, said)
         elif event.type == "link.revoked" and event.principal is not None:
             await self._ended(event.principal, event.reason or "")
         elif event.type == WANTED:

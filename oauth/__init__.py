@@ -28,6 +28,7 @@ from oauth.questions import Questions
 from oauth.resealing import Resealed, Resealer
 from oauth.rooms import IdentityRooms, IdentitySettings, build, utc_now
 from oauth.site import Site
+from oauth.step_up import MongoStepUpStore, StepUps
 from oauth.store import MongoLinkStore
 from oauth.vault import Vault
 
@@ -48,6 +49,7 @@ __all__ = [
     "Links",
     "MongoAccountStore",
     "MongoLinkStore",
+    "MongoStepUpStore",
     "Principal",
     "Questions",
     "Resealed",
@@ -57,6 +59,7 @@ __all__ = [
     "SlackProfile",
     "SlackUser",
     "Started",
+    "StepUps",
     "StoredSecret",
     "Subject",
     "Vault",

@@ -35,6 +35,7 @@ from oauth.routes import Pages
 from oauth.shelf import Shelf
 from oauth.site import Site
 from oauth.slack_login import SlackLogins, SlackOpenId
+from oauth.step_up import MongoStepUpStore, StepUpLogin, StepUpRooms, StepUpStore
 from oauth.store import MongoLinkStore
 from oauth.vault import Vault
 from oauth.verify import Expected, Verifier
@@ -80,11 +81,13 @@ class IdentityRooms:
     resealer: Resealer
     slack_logins: SlackLogins | None
     accounts: AccountRooms
+    step_ups: StepUpRooms
 
     async def start(self) -> None:
         """Create indexes."""
         await self.store.ensure_indexes()
         await self.accounts.start()
+        await self.step_ups.start()
 
     async def recover(self) -> None:
         """The part of a round that cannot wait: what a dead replica was about to lose."""
@@ -96,6 +99,7 @@ class IdentityRooms:
         await self.linking.sweep()
         await self.questions.sweep()
         await self.accounts.sweep()
+        await self.step_ups.sweep()
 
     async def reseal(self) -> Resealed:
         """Seal what these rooms keep under the first key; may be stopped at any point and begun again."""
@@ -106,6 +110,7 @@ class IdentityRooms:
         await self.broker.close()
         await self.provider.close()
         await self.accounts.close()
+        await self.step_ups.close()
         if self.slack_logins is not None:
             await self.slack_logins.close()
 
@@ -121,6 +126,8 @@ def build(
     provider: Passwordless | None = None,
     account_store: AccountStore | None = None,
     my_account: MyAccount | None = None,
+    step_up_store: StepUpStore | None = None,
+    step_up_login: StepUpLogin | None = None,
     pause: Pause = asyncio.sleep,
 ) -> IdentityRooms:
     """Put the rooms together on a database of the driver that `store` knows, or on another store or provider.
@@ -222,6 +229,16 @@ def build(
         clock=clock,
         site=site,
     )
+    step_ups = StepUpRooms.of(
+        step_up_store or MongoStepUpStore(database),
+        step_up_login or StepUpLogin(StepUpLogin.client_of(client, settings.public_url), clock),
+        links=store,
+        verifier=verifier,
+        vault=vault,
+        observer=observer,
+        clock=clock,
+        site=site,
+    )
     return IdentityRooms(
         linking=linking,
         links=links,
@@ -231,9 +248,10 @@ def build(
         provider=provider,
         pages=pages,
         store=store,
-        resealer=Resealer((store, accounts.store), vault),
+        resealer=Resealer((store, accounts.store, step_ups.store), vault),
         slack_logins=slack,
         accounts=accounts,
+        step_ups=step_ups,
     )
 
 

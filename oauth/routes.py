@@ -15,13 +15,12 @@ from oauth.linking import Linking
 from oauth.links import Links
 from oauth.own_page.routes import EmbeddedPages
 from oauth.proving import Returned
-from oauth.site import PAGES, Site, csrf, form_of
+from oauth.site import PAGES, Site, answer_in, csrf, form_of
 from oauth.verify import Verifier
 from oauth.words import beside
 
 log = structlog.get_logger(__name__)
 
-_LONGEST_FIELD = 4096
 _ASSETS = {"style.css": "text/css", "mark.svg": "image/svg+xml", "leave.js": "text/javascript"}
 
 
@@ -136,17 +135,17 @@ class Pages:
 
     async def _answer(self, request: web.Request) -> Answer:
         """An answer to an authorization request (RFC 6749 section 4.1.2). Raises StateUnknown."""
-        query = request.query
-        doubled = any(len(query.getall(name)) > 1 or len(query[name]) > _LONGEST_FIELD for name in set(query))
-        if doubled or "state" not in query:
-            await self.linking.refused_unknown(StateUnknown())
-            raise StateUnknown
+        try:
+            state, brought = answer_in(request, "code", "error", "iss")
+        except StateUnknown as error:
+            await self.linking.refused_unknown(error)
+            raise
         return {
-            "state": query["state"],
+            "state": state,
             "browser": self.site.browser(request),
-            "code": query.get("code"),
-            "error": query.get("error"),
-            "iss": query.get("iss"),
+            "code": brought["code"],
+            "error": brought["error"],
+            "iss": brought["iss"],
         }
 
     def _result(self, request: web.Request, result: Returned) -> web.Response:

@@ -18,7 +18,15 @@ from markupsafe import Markup, escape
 from yarl import URL
 
 from oauth import tickets
-from oauth.errors import IdentityError, LoginRefused, RequestForged, StoreUnavailable, TicketUnknown, TokenInvalid
+from oauth.errors import (
+    IdentityError,
+    LoginRefused,
+    RequestForged,
+    StateUnknown,
+    StoreUnavailable,
+    TicketUnknown,
+    TokenInvalid,
+)
 from oauth.words import Words, words_for
 
 log = structlog.get_logger(__name__)
@@ -27,6 +35,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Form = Mapping[str, object]
 PAGES = Path(__file__).parent / "pages"
 _COOKIE_SECONDS = 1200
+_LONGEST_FIELD = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +215,18 @@ async def form_of(request: web.Request) -> Form:
         return await request.post()
     except (ValueError, LookupError):
         raise RequestForged from None
+
+
+def answer_in(request: web.Request, *names: str) -> tuple[str, dict[str, str | None]]:
+    """`state` and these parameters of an answer to an authorization request, each there once (RFC 6749 section 3.1).
+
+    Raises StateUnknown where any comes twice, is too long, or `state` is missing: then it is nobody's.
+    """
+    query = request.query
+    doubled = any(len(query.getall(name)) > 1 or len(query[name]) > _LONGEST_FIELD for name in set(query))
+    if doubled or "state" not in query:
+        raise StateUnknown
+    return query["state"], {name: query.get(name) for name in names}
 
 
 def csrf(visit: str, about: str) -> str:

@@ -20,7 +20,7 @@ from jwt.exceptions import PyJWTError
 
 from oauth.errors import TokenInvalid, WrongOrganization
 from oauth.keys import SigningKeys
-from oauth.models import Clock, Identity, Subject
+from oauth.models import Clock, Evidence, Identity, Subject
 
 Claims = Mapping[str, Any]
 
@@ -28,6 +28,7 @@ ALGORITHMS = ("RS256", "PS256", "ES256")
 LEEWAY = 60.0
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _LONGEST = 16_384
+_MOST_METHODS, _LONGEST_METHOD = 20, 64
 _LAST_SECOND = 253_402_300_000.0  # the year 9999
 _KEYS_IN_HEADER = {"jwk", "jku", "x5u", "crit"}
 
@@ -229,6 +230,16 @@ def organization(claims: Claims, expected: str | None) -> None:
     """`org_id` is the required organization (Auth0, "Work with Tokens and Organizations")."""
     if expected is not None and claims.get("org_id") != expected:
         raise WrongOrganization
+
+
+def authentication(claims: Claims) -> Evidence:
+    """`auth_time` is there, and `amr`, where it is, is a few names (OpenID Connect Core section 2, RFC 8176)."""
+    methods = claims.get("amr", [])
+    if not isinstance(methods, list) or len(methods) > _MOST_METHODS:
+        raise TokenInvalid("amr")
+    if not all(isinstance(one, str) and 0 < len(one) <= _LONGEST_METHOD for one in methods):
+        raise TokenInvalid("amr")
+    return Evidence(int(_number(claims, "auth_time")), tuple(methods))
 
 
 def _number(claims: Claims, name: str) -> float:

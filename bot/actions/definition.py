@@ -20,10 +20,11 @@ from bot.actions.rules import CelRule, compiled, lighter
 NAME = r"^[a-z][a-z0-9_]{0,63}$"
 _DURATION = re.compile(r"(\d{1,6})(s|m|h|d)")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-NOT_YET = ("step_up",)
 _LATER = {
     "connection", "approvers", "channel", "quorum", "hold", "confirm", "reason", "preview", "preview_fields", "rules",
+    "step_up",
 }  # fmt: skip
+_LATER_IN_RULES = {"step_up"}
 Approver = Annotated[str, StringConstraints(pattern=r"^[UWS][A-Z0-9]{2,30}$")]
 Channel = Annotated[str, StringConstraints(pattern=r"^[CG][A-Z0-9]{2,30}$")]
 Scope = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]+$")]  # RFC 6749, section 3.3
@@ -40,6 +41,7 @@ class Asking(BaseModel):
     approvers: list[Approver] = Field(default_factory=list, max_length=50)
     channel: Channel | None = None
     quorum: int = Field(default=1, ge=1, le=20)
+    step_up: bool = False
     expires: timedelta = timedelta(minutes=15)
     hold: timedelta = timedelta(0)
     confirm: str | None = None
@@ -124,7 +126,10 @@ class Definition(Asking):
             raise ValueError("says connection and audience; with a connection the token is another party's, for no API")
         if self.preview_fields and self.preview is None:
             raise ValueError("says preview_fields and no preview; add it, or drop them")
-        for number, policy in enumerate([self.policy, *(self._merged(rule) for rule in self.rules)]):
+        policies = [self.policy, *(self._merged(rule) for rule in self.rules)]
+        if self.step_up and not any(policy.step_up and policy.kind != "none" for policy in policies):
+            raise ValueError("says step_up, and nobody is asked to approve it; say who, or drop step_up")
+        for number, policy in enumerate(policies):
             if problem := self._problem(policy):
                 raise ValueError(f"rule {number}: {problem}" if number else problem)
         _ = self.exceptions  # compiles each
@@ -163,6 +168,7 @@ class Definition(Asking):
             approvers=tuple(self.approvers),
             channel=self.channel,
             quorum=self.quorum,
+            step_up=self.step_up,
             expires=self.expires,
             hold=self.hold,
             confirm=self.confirm,
@@ -193,6 +199,9 @@ class Definition(Asking):
         defaults = {
             name: field.get_default(call_default_factory=True) for name, field in type(self).model_fields.items()
         }
+        for rule, dumped in zip(self.rules, plain["rules"], strict=True):
+            for name in _LATER_IN_RULES - rule.model_fields_set:
+                del dumped[name]
         return {name: plain[name] for name in plain if name not in _LATER or getattr(self, name) != defaults[name]}
 
     @property

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from bot.actions.definition import NOT_YET, Definition
+from bot.actions.definition import Definition
 from bot.actions.http import Http
 from bot.actions.model import Action
 from bot.actions.preview import looker
@@ -77,10 +77,7 @@ def _lines(error: ValidationError) -> list[str]:
     for found in error.errors(include_input=False, include_url=False):
         place = ".".join(str(part) for part in found["loc"])
         if found["type"] == "extra_forbidden":
-            known = place in NOT_YET
-            lines.append(
-                f"{place} is {'not part of this version' if known else 'not a setting of an action'}. Take it out."
-            )
+            lines.append(f"{place} is not a setting of an action. Take it out.")
         else:
             text = found["msg"].removeprefix("Value error, ")
             lines.append(f"{place}: {text}." if place else f"{text}.")

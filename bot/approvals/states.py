@@ -103,6 +103,8 @@ def take_back(request: Approval, voter: Principal, now: datetime) -> Decided | R
 def agreed(request: Approval) -> bool:
     """Whether enough people have agreed, counted anew: the last look before anything runs."""
     votes = [vote for vote in request.votes if vote.verdict is Verdict.APPROVE]
+    if request.policy.step_up and not all(stepped_up(vote.evidence, vote.at) for vote in votes):
+        return False
     own = [(vote.by.key, vote.sub) == (request.requester.key, request.sub) for vote in votes]
     if request.policy.kind == "other":
         people = {vote.sub for vote in votes}, {vote.by.key for vote in votes}

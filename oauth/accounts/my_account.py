@@ -19,8 +19,9 @@ from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from oauth.accounts.errors import ConnectNotOffered, ConnectRefused
 from oauth.answers import retry_after
-from oauth.errors import ProviderUnavailable, TokenInvalid
-from oauth.provider import Client, Provider
+from oauth.errors import ProviderUnavailable
+from oauth.identifying import Identifying
+from oauth.provider import Client
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +44,7 @@ class Connect:
     session: str = field(repr=False)
 
 
-class MyAccount(Provider):
+class MyAccount(Identifying):
     """The protocol calls."""
 
     @staticmethod
@@ -59,24 +60,9 @@ class MyAccount(Provider):
         With `again` whoever is signed in there is asked to sign in anew, maybe as somebody else (`prompt=login`, OpenID
         Connect Core section 3.1.2.1). Raises ProviderUnavailable.
         """
-        extra = {
-            "nonce": nonce,
-            "scope": "openid",
-            "organization": self._client.organization,
-            "login_hint": login_hint,
-            "prompt": "login" if again else None,
-        }
-        return await self._sent_to(state, verifier, extra)
-
-    async def id_token(self, *, code: str, verifier: str) -> str:
-        """The ID token for the code of that login. Raises LoginRefused, TokenInvalid or ProviderUnavailable.
-
-        Whatever came beside it is let go of: without `offline_access` nothing of it outlives the day.
-        """
-        given = await self.exchange(code=code, verifier=verifier)
-        if given.id_token is None:
-            raise TokenInvalid("id_token")
-        return given.id_token
+        return await self._identify_url(
+            state=state, nonce=nonce, verifier=verifier, login_hint=login_hint, prompt="login" if again else None
+        )
 
     async def connect(
         self, token: str, *, connection: str, scopes: frozenset[str], state: str, verifier: str

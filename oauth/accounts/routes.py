@@ -11,9 +11,7 @@ from oauth.accounts.flow import Connecting
 from oauth.accounts.my_account import RETURN
 from oauth.accounts.tickets import Answer, Step
 from oauth.errors import IdentityError, StateUnknown
-from oauth.site import Site, csrf, form_of
-
-_LONGEST_FIELD = 4096
+from oauth.site import Site, answer_in, csrf, form_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,12 @@ class AccountPages:
 
     async def come_back(self, request: web.Request) -> web.StreamResponse:
         """`GET /oauth/connect`: from the login on to the third party, and from there to the end."""
-        query = request.query
-        doubled = any(len(query.getall(name)) > 1 or len(query[name]) > _LONGEST_FIELD for name in set(query))
-        if doubled or "state" not in query:
-            await self.connecting.refused(StateUnknown())
-            raise StateUnknown
-        known = {name: query.get(name) for name in ("code", "connect_code", "error", "iss")}
-        step = await self.connecting.returned(Answer(query["state"], self.site.browser(request), **known))
+        try:
+            state, brought = answer_in(request, "code", "connect_code", "error", "iss")
+        except StateUnknown as error:
+            await self.connecting.refused(error)
+            raise
+        step = await self.connecting.returned(Answer(state, self.site.browser(request), **brought))
         if step.onward is None:
             return self.site.end(self._page("connected.html", step))
         # A page that goes on by itself ends what a form of the provider's began, whose policy may let that lead to us

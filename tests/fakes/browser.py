@@ -104,6 +104,7 @@ async def serve(home: House) -> AsyncIterator[Site]:
     app = web.Application()
     home.rooms.pages.add_to(app)
     home.rooms.accounts.pages.add_to(app)
+    home.rooms.step_ups.pages.add_to(app)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -17,6 +17,8 @@ from tests.fakes.link_store import MemoryLinkStore
 from tests.fakes.my_account import FakeMyAccount
 from tests.fakes.observer import ListObserver
 from tests.fakes.provider import AUDIENCE, CLIENT_ID, ISSUER, SCOPES, FakeProvider
+from tests.fakes.step_up_login import FakeStepUpLogin
+from tests.fakes.step_up_store import MemoryStepUpStore
 
 PUBLIC_URL = "https://bot.example"
 READ, REFUND = (frozenset({scope}) for scope in SCOPES)
@@ -49,10 +51,17 @@ class House:
     clock: Any
     account_store: MemoryAccountStore
     my_account: FakeMyAccount
+    step_up_store: MemoryStepUpStore
+    step_up_login: FakeStepUpLogin
 
     def replica(self, **settings: Any) -> House:
         """Another process on the same database, provider and clock."""
-        beside = {"account_store": self.account_store, "my_account": self.my_account}
+        beside = {
+            "account_store": self.account_store,
+            "my_account": self.my_account,
+            "step_up_store": self.step_up_store,
+            "step_up_login": self.step_up_login,
+        }
         return house(self.store, self.provider, self.observer, self.vault, self.clock, **beside, **settings)
 
     async def start(self, slack: SlackUser = ADA, **how: Any) -> str:
@@ -101,10 +110,13 @@ def house(
     pause: Pause = no_pause,
     account_store: MemoryAccountStore | None = None,
     my_account: FakeMyAccount | None = None,
+    step_up_store: MemoryStepUpStore | None = None,
+    step_up_login: FakeStepUpLogin | None = None,
     **settings: Any,
 ) -> House:
     """Put it together."""
     account_store, my_account = account_store or MemoryAccountStore(), my_account or FakeMyAccount(clock)
+    step_up_store, step_up_login = step_up_store or MemoryStepUpStore(), step_up_login or FakeStepUpLogin(clock)
     known = {"public_url": PUBLIC_URL, "issuer": ISSUER, "client_id": CLIENT_ID, "audience": AUDIENCE, "scopes": SCOPES}
     rooms = oauth.build(
         IdentitySettings(**(known | settings)),
@@ -116,9 +128,13 @@ def house(
         provider=provider,
         account_store=account_store,
         my_account=my_account,  # type: ignore[arg-type]
+        step_up_store=step_up_store,
+        step_up_login=step_up_login,  # type: ignore[arg-type]
         pause=pause,
     )
-    return House(rooms, store, provider, observer, vault, clock, account_store, my_account)
+    return House(
+        rooms, store, provider, observer, vault, clock, account_store, my_account, step_up_store, step_up_login
+    )
 
 
 async def token(home: House, who: Principal, scopes: frozenset[str] = READ, fresh_for: float = 0.0) -> AccessToken:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.browser.pages import accounts, ways
+from tests.browser.pages import accounts, step_ups, ways
 from tests.browser.pages.ways import Way, as_long_name, signs_in, signs_in_at_slack
 from tests.scenarios.town import ADA, BOB
 
@@ -88,6 +88,14 @@ PAGES = (
     Shown(
         "connect-away", "refused.html", "The account cannot be connected now", accounts.signs_in_while_provider_fails
     ),
+    Shown("step-up", "step_up.html", "Sign in once more", step_ups.opens_link),
+    Shown("step-up-long", "step_up.html", "Sign in once more", as_long_name(step_ups.opens_link)),
+    Shown("stepped-up", "stepped_up.html", "You have signed in", step_ups.signs_in_as("ada")),
+    Shown("stepped-up-long", "stepped_up.html", "You have signed in", as_long_name(step_ups.signs_in_as("ada"))),
+    Shown("step-up-differs", "refused.html", "This link is another person's", step_ups.signs_in_as("bob")),
+    Shown("step-up-weak", "refused.html", "A second factor is needed", step_ups.signs_in_without_factor),
+    Shown("step-up-old", "refused.html", "You signed in too long ago", step_ups.signs_in_at_a_clock_of_before),
+    Shown("step-up-away", "refused.html", "You cannot be signed in now", step_ups.signs_in_while_provider_fails),
     Shown("away", "refused.html", "The login cannot be finished now", ways.signs_in_while_provider_fails),
     Shown("mixed-up", "refused.html", "The login was not accepted", ways.comes_back_from_elsewhere),
 )

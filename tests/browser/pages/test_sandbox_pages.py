@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser
 
 from bot.sandbox.demo import running
-from tests.browser.pages import axe
+from tests.browser.pages import axe, step_ups
 from tests.browser.pages.test_pages import SCHEMES, WINDOWS
 from tests.browser.pages.visitor import Later, Visitor
 from tests.browser.pages.ways import opens_link
@@ -21,6 +21,23 @@ async def tenant(visitor: Visitor) -> None:
     """The identity provider's login page."""
     await opens_link(visitor)
     await visitor.goes_to_login()
+
+
+async def second_factor(visitor: Visitor) -> None:
+    """The page on which the code from the phone is typed, after a wrong one."""
+    await step_ups.opens_link(visitor)
+    await visitor.goes_to_login()
+    await visitor.signs_in("ada")
+    await visitor.types("Code of six digits", "12345")
+    await visitor.presses("Continue")
+    await visitor.page.get_by_role("alert").wait_for()
+
+
+async def phones(visitor: Visitor) -> None:
+    """The phones of the demo."""
+    await second_factor(visitor)
+    await visitor.opens(visitor.town.tenant.phone_url)
+    await visitor.page.get_by_role("heading", name="Ada Lindqvist").wait_for()
 
 
 async def workspace(visitor: Visitor) -> None:
@@ -55,7 +72,7 @@ async def calendar(visitor: Visitor) -> None:
 
 
 @axe.needed
-@pytest.mark.parametrize("way", [tenant, workspace, consent, calendar])
+@pytest.mark.parametrize("way", [tenant, second_factor, phones, workspace, consent, calendar])
 async def test_axe_has_nothing_against_it(
     chromium: Browser, tmp_path: Path, way: Callable[[Visitor], Awaitable[None]]
 ) -> None:

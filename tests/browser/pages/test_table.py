@@ -8,6 +8,7 @@ from pathlib import Path
 
 from oauth import IdentityError
 from oauth.accounts.words import words_for as words_of_accounts
+from oauth.step_up.words import words_for as words_of_step_ups
 from oauth.words import words_for
 from tests.browser.pages.table import PAGES
 
@@ -53,7 +54,7 @@ def test_every_page_of_the_table_comes_from_its_template() -> None:
 
 def test_everything_that_a_refusal_may_say_is_in_the_table() -> None:
     """Each heading that an error can have on a page is seen."""
-    said = {words(error).title for error in refusals() for words in (words_for, words_of_accounts)}
+    said = {words(error).title for error in refusals() for words in (words_for, words_of_accounts, words_of_step_ups)}
     assert said - {shown.heading for shown in PAGES} == set()
 
 

@@ -75,6 +75,14 @@ class Visitor:
         await self.chooses(self.page.locator(f'[data-person="{account}"]'))
         await self.presses("Accept and continue", key)
 
+    async def shows_second_factor(self, account: str) -> None:
+        """Type the code that the provider has sent to somebody's phone."""
+        await self.page.get_by_role("heading", name="Your second factor").wait_for()
+        code = self.town.tenant.phone(account)[-1].code
+        assert code is not None
+        await self.types("Code of six digits", code)
+        await self.presses("Continue")
+
     async def signs_in_to_slack(self, user: str) -> None:
         """Say who one is in Slack, and allow the app to know it."""
         await self.chooses(self.page.locator(f'[name="person"][value="{TEAM}:{user}"]'))

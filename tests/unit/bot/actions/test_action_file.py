@@ -107,10 +107,12 @@ def test_times_are_read(tmp_path: Path, text: str, span: timedelta) -> None:
     assert loaded(tmp_path, PLAIN % f'expires = "{text}"')[0].policy.expires == span
 
 
-def test_a_setting_that_is_not_carried_out_is_refused(tmp_path: Path) -> None:
-    """Whoever relies on a second factor must not believe that one is asked for."""
-    assert problems(tmp_path, PLAIN % "step_up = true") == [
-        "action 1 (refund_order): step_up is not part of this version. Take it out."
+@pytest.mark.parametrize("said", ["", 'approval = "none"\n[[action.rules]]\nwhen = "true"\napproval = "none"'])
+def test_a_login_that_nobody_would_be_asked_for_is_refused(tmp_path: Path, said: str) -> None:
+    """Whoever relies on a second factor must not believe that one is asked for (guard: the look at it in `_whole`)."""
+    text = (PLAIN % f"step_up = true\n{said}").replace('"POST"', '"GET"')
+    assert problems(tmp_path, text) == [
+        "action 1 (refund_order): says step_up, and nobody is asked to approve it; say who, or drop step_up."
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -169,6 +170,32 @@ def test_a_rule_is_part_of_the_definition(tmp_path: Path) -> None:
     one = loaded(tmp_path, RULES)
     other = loaded(tmp_path, RULES.replace("100000", "200000"))
     assert one.digest != other.digest
+
+
+def test_one_more_login_is_asked_for_by_an_action_or_a_rule(tmp_path: Path) -> None:
+    """A rule that does not name it leaves it; one that takes it away asks for less, so a doubt does not lead there."""
+    action = loaded(
+        tmp_path,
+        'approval = "none"\nstep_up = true\n'
+        '[[action.rules]]\nwhen = "arguments.amount > 5"\napproval = "self"\n'
+        '[[action.rules]]\nwhen = "arguments.amount > 3"\napproval = "self"\nstep_up = false',
+    )
+    assert [(one.policy.kind, one.policy.step_up) for one in action.rules] == [("self", True), ("self", False)]
+    assert [one.lighter for one in action.rules] == [False, True]  # type: ignore[attr-defined]
+    plain = loaded(tmp_path, '[[action.rules]]\nwhen = "arguments.amount > 5"\nstep_up = true')
+    assert (plain.policy.step_up, plain.rules[0].policy.step_up, plain.rules[0].lighter) == (False, True, False)  # type: ignore[attr-defined]
+
+
+def test_what_does_not_name_it_is_defined_as_before_there_was_such_a_thing(tmp_path: Path) -> None:
+    """Old requests hold the digest of the definition; naming it, also as false, is another one (guards: `_LATER`,
+    `_LATER_IN_RULES`)."""
+    rule_of = '[[action.rules]]\nwhen = "arguments.amount > 5"\n'
+    without, false, true = (
+        loaded(tmp_path, rule_of + more).definition for more in ("", "step_up = false", "step_up = true")
+    )
+    assert "step_up" not in json.dumps(without)
+    assert len({json.dumps(one, sort_keys=True) for one in (without, false, true)}) == 3
+    assert loaded(tmp_path, "step_up = true").definition["step_up"] is True
 
 
 def rule(when: str, policy: Policy, base: Policy) -> CelRule:

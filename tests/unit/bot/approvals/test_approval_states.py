@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.actions.policy import Policy
 from bot.approvals import Approval, Copy, Origin, Part, State, Verdict, Vote
-from bot.approvals.states import Decided, Refused, Step, decide, due
-from bot.errors import AlreadyDecided, ApprovalExpired, ChangedSinceAsked, NotYours
-from oauth import Principal, SlackUser
+from bot.approvals.states import Decided, Refused, Step, agreed, decide, due
+from bot.errors import AlreadyDecided, ApprovalExpired, ChangedSinceAsked, NotYours, StepUpNeeded
+from oauth import Evidence, Principal, SlackUser
 from tests.fakes.runner import person
 
 S = State
@@ -159,6 +160,38 @@ def test_t54_only_what_is_on_record_is_resumed(
     step = due(approval, None if lease is None else now + timedelta(seconds=lease), now)
     if step is Step.RESUME:
         assert (state, audited, readable) == (S.APPROVED, True, True)
+
+
+NOW = int(NOON.timestamp())
+LOGINS = {
+    "none": (None, False),
+    "just now": (Evidence(NOW, ("mfa",)), True),
+    "five minutes ago": (Evidence(NOW - 300, ("pwd", "mfa")), True),
+    "longer ago": (Evidence(NOW - 301, ("mfa",)), False),
+    "a clock that is ahead": (Evidence(NOW + 60, ("mfa",)), True),
+    "in the future": (Evidence(NOW + 61, ("mfa",)), False),
+    "without a second factor": (Evidence(NOW, ("pwd",)), False),
+    "without a word of how": (Evidence(NOW), False),
+}
+
+
+@pytest.mark.parametrize(("evidence", "counts"), LOGINS.values(), ids=LOGINS.keys())
+def test_where_it_takes_one_more_login_nothing_less_counts(evidence: Evidence | None, counts: bool) -> None:
+    """Fresh, with a second factor, when it is voted and when it is counted anew (guards: `_lacking`, `agreed`)."""
+    asked = request(policy=Policy(step_up=True))
+    outcome = decide(asked, Verdict.APPROVE, ADA, NOON, evidence=evidence)
+    cast = replace(vote(ADA), evidence=evidence)
+    assert outcome == (Decided(cast, S.APPROVED) if counts else Refused(outcome.why))  # type: ignore[union-attr]
+    if not counts:
+        assert isinstance(outcome, Refused)
+        assert isinstance(outcome.why, StepUpNeeded)
+    assert agreed(replace(asked, votes=(cast,))) is counts
+
+
+def test_who_denies_need_not_sign_in_once_more() -> None:
+    """A no is never made harder."""
+    asked = request(policy=Policy(step_up=True))
+    assert isinstance(decide(asked, Verdict.DENY, ADA, NOON), Decided)
 
 
 def test_a_workspace_is_the_organization_where_there_is_one() -> None:
