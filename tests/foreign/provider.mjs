@@ -25,6 +25,9 @@ const people = Object.fromEntries(['ada', 'bob', 'carol', 'dan', 'eve', 'mallory
 const more = Object.values(wanted.claims).flatMap(Object.keys)
 const { privateKey } = await generateKeyPair('RS256', { extractable: true })
 
+// As Auth0 calls it; whoever is asked for it shows it here.
+const MFA = 'http://schemas.openid.net/pape/policies/2007/06/multi-factor'
+
 // What it told the application behind the browser's back, and what came to that.
 const told = []
 
@@ -57,7 +60,7 @@ const configuration = {
   clients: [{
     client_id: wanted.client_id,
     ...credentials,
-    redirect_uris: [wanted.redirect_uri],
+    redirect_uris: [wanted.redirect_uri, String(new URL('/oauth/step-up', wanted.redirect_uri))],
     backchannel_logout_uri: wanted.backchannel_logout_uri,
     backchannel_logout_session_required: Boolean(wanted.backchannel_logout_uri),
     grant_types: ['authorization_code', 'refresh_token'],
@@ -69,8 +72,9 @@ const configuration = {
     const person = Object.values(people).find(({ sub }) => sub === id)
     return person && { accountId: id, claims: () => ({ ...person, ...membership() }) }
   },
-  claims: { openid: ['sub', 'org_id', ...more], email: ['email', 'email_verified'], profile: ['name'] },
+  claims: { openid: ['sub', 'org_id', 'acr', 'amr', ...more], email: ['email', 'email_verified'], profile: ['name'] },
   conformIdTokenClaims: false,
+  acrValues: [MFA],
   extraTokenClaims: membership,
   extraParams: { audience: withPolicy },
   pkce: { required: () => true },
@@ -120,7 +124,8 @@ async function outcome(interaction, form) {
   if (form.get('choice') === 'cancel') return { error: 'access_denied', error_description: 'the person said no' }
   if (interaction.prompt.name === 'consent') return consented(interaction)
   const person = people[form.get('account')]
-  return person && { login: { accountId: person.sub, amr: ['pwd'] } }
+  const again = interaction.params.acr_values?.split(' ').includes(MFA)
+  return person && { login: { accountId: person.sub, ...(again ? { acr: MFA, amr: ['pwd', 'mfa'] } : { amr: ['pwd'] }) } }
 }
 
 function page(prompt) {

@@ -68,6 +68,7 @@ async def house_of(database: Database, settings: IdentitySettings, sock: socket.
     rooms = build(settings, database=database, vault=vault, observer=observer)
     app = web.Application()
     rooms.pages.add_to(app)
+    rooms.step_ups.pages.add_to(app)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.SockSite(runner, sock).start()
