@@ -29,8 +29,8 @@ from oauth import Evidence, Links, Principal
 class StepUps(Protocol):
     """Where people authenticate once more, each for one decision."""
 
-    async def start(self, principal: Principal, subject: str, about: str) -> str:
-        """The address of a single-use link for this person and this subject."""
+    async def start(self, principal: Principal, subject: str, about: str) -> str | None:
+        """The address of a single-use link for this person and this subject; None where they have just got one."""
 
     async def withdraw(self, principal: Principal, subject: str) -> None:
         """The link has not reached them."""
@@ -175,7 +175,8 @@ class ApprovalClicks:
         approval, subject = await self.approvals.found(voter, id_), _subject(id_, where)
         url = await self.step_ups.start(voter, subject, f"Approve {approval.action}")
         try:
-            await self.post.dm(voter.slack, cards.step_up_card(url, approval))
+            if url is not None:
+                await self.post.dm(voter.slack, cards.step_up_card(url, approval))
         except Exception as error:  # never posted elsewhere instead: whoever finds a link could try it
             log.warning("link_not_sent", kind=type(error).__name__)
             await self.step_ups.withdraw(voter, subject)

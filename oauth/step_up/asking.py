@@ -19,6 +19,7 @@ log = structlog.get_logger(__name__)
 
 STEPPED_UP = "step_up.done"
 REASON = "step_up"
+_MOMENT = timedelta(seconds=10)
 # Whoever stored it hands on at once; longer than that takes, and then only a dead process has left it.
 _LEFT_AFTER = timedelta(seconds=10)
 _DONE = frozenset({Stage.DONE})
@@ -44,10 +45,11 @@ class StepUps:
         self._clock = clock
         self._public_url = public_url
 
-    async def start(self, principal: Principal, subject: str, about: str) -> str:
+    async def start(self, principal: Principal, subject: str, about: str) -> str | None:
         """The address of a link for this person's DM, good for five minutes; it replaces a former one.
 
-        `subject` is what it counts for, and is given to `take` again; `about` is what the page says of it.
+        None where one was made a moment ago, as at a double click: that is the one which they get. `subject` is what it
+        counts for, and is given to `take` again; `about` is what the page says of it.
         """
         now, secret = self._clock(), tickets.new_secret()
         ticket = StepUpTicket(
@@ -61,8 +63,14 @@ class StepUps:
             created_at=now,
             expires_at=now + LIFETIME,
         )
-        await self._observer.record(LinkEvent("link.started", "ok", ticket.slack, principal.identity, REASON))
-        await self._store.put(ticket)
+        if not await self._store.put(ticket, since=now - _MOMENT):
+            return None
+        try:
+            await self._observer.record(LinkEvent("link.started", "ok", ticket.slack, principal.identity, REASON))
+        except BaseException:
+            # Nobody will get this link, so it must not be the one that a second click is pointed to.
+            await self.withdraw(principal, subject)
+            raise
         return f"{self._public_url}/step-up/{secret}"
 
     async def withdraw(self, principal: Principal, subject: str) -> None:

@@ -17,8 +17,10 @@ class StepUpStore(SealedStore, Protocol):
     async def ensure_indexes(self) -> None:
         """Create what is missing; safe at every start, in every replica."""
 
-    async def put(self, ticket: StepUpTicket) -> None:
-        """Make it the person's only ticket for its subject."""
+    async def put(self, ticket: StepUpTicket, *, since: datetime) -> bool:
+        """Make it the person's only ticket for its subject; False where one is there that was made after `since` for
+        the same link of theirs, and that nobody has opened.
+        """
 
     async def ticket(self, slack: SlackUser, subject: str) -> StepUpTicket | None:
         """The person's ticket for a subject, live or not."""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
 
 from oauth.models import LinkVersion, SlackUser, Subject
 from oauth.ports import StoredSecret
@@ -34,9 +35,18 @@ class MongoStepUpStore:
         await self._tickets.create_index([("expires_at", 1)], name="over", expireAfterSeconds=_KEPT)
 
     @told
-    async def put(self, ticket: StepUpTicket) -> None:
-        """Make it the person's only ticket for its subject."""
-        await self._tickets.replace_one({"_id": ticket.key}, document_of(ticket), upsert=True)
+    async def put(self, ticket: StepUpTicket, *, since: datetime) -> bool:
+        """Make it the person's only ticket for its subject; False where an unopened one was made after `since`."""
+        free: list[Document] = [
+            {"created_at": {"$lte": since}},
+            {"stage": {"$ne": Stage.OPEN}},
+            {"link_version": {"$ne": ticket.link_version}},
+        ]
+        try:
+            await self._tickets.replace_one({"_id": ticket.key, "$or": free}, document_of(ticket), upsert=True)
+        except DuplicateKeyError:
+            return False
+        return True
 
     @told
     async def ticket(self, slack: SlackUser, subject: str) -> StepUpTicket | None:

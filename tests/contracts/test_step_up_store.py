@@ -66,7 +66,7 @@ async def test_a_ticket_comes_back_as_it_was_stored(store: StepUpStore) -> None:
         sealed_evidence="evidence",
         stage=Stage.STARTED,
     )
-    await store.put(ticket)
+    assert await store.put(ticket, since=NOW)
     assert await store.ticket(ADA_ELSEWHERE, "c0ffee:C1") == ticket
     assert await store.by_hash(ticket.hash) == ticket
     assert await store.by_state(hashed("state")) == ticket
@@ -76,7 +76,7 @@ async def test_t59_tickets_are_of_one_person_and_one_subject(store: StepUpStore)
     """The same user id elsewhere, and another decision of the same person, have tickets of their own."""
     mine = [ticket_of(), ticket_of(ADA_ELSEWHERE), ticket_of(subject="c0ffee:")]
     for ticket in mine:
-        await store.put(ticket)
+        assert await store.put(ticket, since=NOW)
     assert await store.ticket(ADA, "c0ffee:C1") == mine[0]
     assert await store.ticket(ADA_ELSEWHERE, "c0ffee:C1") == mine[1]
     assert await store.ticket(ADA, "c0ffee:") == mine[2]
@@ -86,19 +86,35 @@ async def test_t59_tickets_are_of_one_person_and_one_subject(store: StepUpStore)
 async def test_the_newest_ticket_is_the_only_one(store: StepUpStore) -> None:
     """The former one is not found any more, by whichever way."""
     former = ticket_of(state_hash=hashed("state"))
-    await store.put(former)
+    assert await store.put(former, since=NOW)
     newer = ticket_of()
-    await store.put(newer)
+    assert await store.put(newer, since=NOW)
     assert await store.by_hash(former.hash) is None
     assert await store.by_state(hashed("state")) is None
     assert await store.advance(former, OPEN_STAGES, {"stage": Stage.DONE}) is None
     assert await store.ticket(ADA, "c0ffee:C1") == newer
 
 
+async def test_t67_of_many_at_once_one_is_made(store: StepUpStore) -> None:
+    """Twenty at once; another follows once that one is older, opened, or of a link that is no more (guards: the three
+    in `put`)."""
+    before = NOW - timedelta(seconds=10)
+    tickets = [ticket_of() for _ in range(20)]
+    made = await asyncio.gather(*(store.put(one, since=before) for one in tickets))
+    (first,) = [one for one, done in zip(tickets, made, strict=True) if done]
+    assert await store.ticket(ADA, "c0ffee:C1") == first
+    assert not await store.put(ticket_of(), since=before)
+    assert await store.put(ticket_of(link_version=LinkVersion("v2")), since=before)
+    assert not await store.put(ticket_of(link_version=LinkVersion("v2")), since=before)
+    assert await store.put(ticket_of(stage=Stage.STARTED), since=before)
+    assert await store.put(ticket_of(), since=before)
+    assert await store.put(ticket_of(), since=NOW)
+
+
 async def test_a_step_is_taken_from_where_it_begins_alone(store: StepUpStore) -> None:
     """From a named stage and with what has to match; what it was before comes back (guards: the query of `advance`)."""
     ticket = ticket_of(state_hash="s", stage=Stage.STARTED)
-    await store.put(ticket)
+    assert await store.put(ticket, since=NOW)
     back = {"stage": Stage.RETURNED, "state_hash": None}
     assert await store.advance(ticket, {Stage.OPEN}, back) is None
     assert await store.advance(ticket, {Stage.STARTED}, back, match={"state_hash": "other"}) is None
@@ -109,7 +125,7 @@ async def test_a_step_is_taken_from_where_it_begins_alone(store: StepUpStore) ->
 async def test_t67_of_many_one_takes_the_evidence(store: StepUpStore) -> None:
     """Twenty at once."""
     ticket = ticket_of(stage=Stage.DONE, sealed_evidence="evidence")
-    await store.put(ticket)
+    assert await store.put(ticket, since=NOW)
     taken = await asyncio.gather(
         *(
             store.advance(ticket, {Stage.DONE}, {"sealed_evidence": None}, match={"sealed_evidence": "evidence"})
@@ -129,7 +145,7 @@ async def test_what_nobody_took_is_found_by_its_end(store: StepUpStore) -> None:
         ticket_of(subject="5", stage=Stage.DONE, sealed_evidence="evidence", expires_at=LATER + timedelta(seconds=1)),
     ]
     for ticket in (found, *others):
-        await store.put(ticket)
+        assert await store.put(ticket, since=NOW)
     assert [one async for one in store.untaken(NOW, LATER)] == [found]
 
 
@@ -137,7 +153,7 @@ async def test_t35_every_sealed_value_is_found_and_changed_once(store: StepUpSto
     """Whoever changes the key sees all of them, and replaces what has not changed (guards: the names in `_SECRETS`, and
     the former value in `swap`)."""
     ticket = ticket_of(sealed_login="login", sealed_evidence="evidence")
-    await store.put(ticket)
+    assert await store.put(ticket, since=NOW)
     found = {secret.name: secret async for secret in store.secrets()}
     assert {name: (one.record, one.sealed) for name, one in found.items()} == {
         name: (ticket.record, name) for name in ("login", "evidence")
@@ -149,7 +165,7 @@ async def test_t35_every_sealed_value_is_found_and_changed_once(store: StepUpSto
 
 async def test_t70_an_operator_of_the_database_is_no_ticket(store: StepUpStore) -> None:
     """What a browser sends is compared as text (guard: `str` in `by_hash` and `by_state`)."""
-    await store.put(ticket_of(state_hash="s"))
+    assert await store.put(ticket_of(state_hash="s"), since=NOW)
     assert await store.by_hash({"$ne": None}) is None  # type: ignore[arg-type]
     assert await store.by_state({"$ne": None}) is None  # type: ignore[arg-type]
 

@@ -31,7 +31,9 @@ class Errand:
 
     async def link(self, subject: str = SUBJECT, about: str = ABOUT) -> str:
         """The secret of a link."""
-        return (await self.home.rooms.step_ups.asking.start(self.who, subject, about)).rpartition("/")[2]
+        url = await self.home.rooms.step_ups.asking.start(self.who, subject, about)
+        assert url is not None
+        return url.rpartition("/")[2]
 
     async def to_login(self, secret: str, browser: str = "browser-1") -> None:
         """Go on from the link's page in this browser."""

@@ -47,8 +47,17 @@ class MemoryStepUpStore:
         pass
 
     @_step
-    async def put(self, ticket: StepUpTicket) -> None:
+    async def put(self, ticket: StepUpTicket, *, since: datetime) -> bool:
+        former = self.kept.get(ticket.key)
+        if (
+            former is not None
+            and former.created_at > since
+            and former.stage is Stage.OPEN
+            and former.link_version == ticket.link_version
+        ):
+            return False
         self.kept[ticket.key] = ticket
+        return True
 
     @_step
     async def ticket(self, slack: SlackUser, subject: str) -> StepUpTicket | None:

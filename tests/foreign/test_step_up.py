@@ -16,6 +16,7 @@ house = test_identity.house
 async def steps_up(found: House, principal: Principal, account: str, browser: Browser) -> Page:
     """From a link to the page at the end of it."""
     url = await found.rooms.step_ups.asking.start(principal, SUBJECT, "Approve refund_order")
+    assert url is not None
     return await browser.sign_in(await browser.open(url), account)
 
 

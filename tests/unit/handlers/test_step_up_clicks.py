@@ -29,8 +29,10 @@ class StepUps:
     started: list[tuple[str, str, str]] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
 
-    async def start(self, principal: Principal, subject: str, about: str) -> str:
-        """Another link."""
+    async def start(self, principal: Principal, subject: str, about: str) -> str | None:
+        """One link for each."""
+        if subject in [known for _, known, _ in self.started]:
+            return None
         self.started.append((principal.slack.key, subject, about))
         return f"https://bot.example/step-up/SECRET-{len(self.started)}"
 
@@ -142,6 +144,14 @@ async def test_a_click_leads_to_a_link_in_the_direct_messages(room: Room) -> Non
     assert room.state(approval) is State.PENDING
     assert room.world.deed.calls == []
     assert room.world.audit.of("action.refused") == []
+
+
+async def test_a_double_click_sends_one_link(room: Room) -> None:
+    """And says where it is, both times."""
+    approval = await room.world.asked()
+    assert len(await room.approves(approval)) == 2
+    (note,) = await room.approves(approval)
+    assert "The way there is in our direct messages" in note
 
 
 async def test_evidence_is_taken_up_and_the_call_is_made(room: Room) -> None:

@@ -68,6 +68,7 @@ async def test_t15_a_link_that_is_over_shows_the_way_onward(site: Site, ada: Err
         case "expired":
             ada.home.clock.forward(minutes=5)
         case "superseded":
+            ada.home.clock.forward(seconds=10)
             await ada.link()
         case "used":
             await ada.to_login(secret)

@@ -471,13 +471,29 @@ async def test_t35_a_login_whose_key_is_gone_counts_for_nothing(ada: Errand) -> 
 
 
 async def test_t54_without_the_trail_there_is_no_link(ada: Errand) -> None:
-    """And no former one is replaced (guard: `record` before `put`)."""
-    former = await ada.link()
+    """Nor one that a second click would be pointed to (guard: the `except` in `start`)."""
     ada.home.observer.away = True
     with pytest.raises(TrailAway):
         await ada.link()
+    (kept,) = ada.home.step_up_store.kept.values()
+    assert kept.stage is Stage.VOID
     ada.home.observer.away = False
-    await ada.to_login(former)
+    await ada.to_login(await ada.link())
+
+
+async def test_a_double_click_makes_one_link(ada: Errand) -> None:
+    """At three replicas at once: one link, one entry; pressed again a little later, or once the first was opened, there
+    is another (guard: `since` in `start`)."""
+    homes = [ada.home, ada.home.replica(), ada.home.replica()]
+    asking = [home.rooms.step_ups.asking for home in homes]
+    made = await asyncio.gather(*(asking[n % 3].start(ada.who, SUBJECT, "Approve") for n in range(20)))
+    (url,) = [one for one in made if one is not None]
+    assert len(ada.entries()) == 1
+    await ada.to_login(url.rpartition("/")[2])
+    await ada.link()
+    ada.home.clock.forward(seconds=10)
+    await ada.link()
+    assert len(ada.entries()) == 3
 
 
 async def test_a_link_that_did_not_reach_its_person_leads_nowhere(ada: Errand) -> None:
