@@ -28,6 +28,7 @@ from oauth import (
     Identity,
     MongoAccountStore,
     MongoLinkStore,
+    MongoStepUpStore,
     Principal,
     Resealed,
     SlackProfile,
@@ -38,6 +39,8 @@ from oauth import (
 from oauth.accounts.tickets import AccountTicket
 from oauth.accounts.tickets import Stage as AccountStage
 from oauth.models import Link, LinkVersion
+from oauth.step_up.model import Stage as StepUpStage
+from oauth.step_up.model import StepUpTicket
 from tests.unit.handlers.installs.granted import granted
 
 AUDIT_KEY = keyring.new_audit_key()
@@ -95,6 +98,15 @@ class House:
         sealed = vault.seal(b"session", record=ticket.record, name="session")
         await MongoAccountStore(self.database).claim(replace(ticket, sealed_session=sealed), NOON)
 
+    async def step_up(self, vault: Vault) -> None:
+        """Ada is at the provider, to sign in once more for a decision; the sealing is the vault's."""
+        ticket = StepUpTicket(
+            SlackUser("T1", "UADA"), Subject("auth0|UADA"), LinkVersion("v1"), "a1:C1", "Approve refund_order", "hash",
+            StepUpStage.STARTED, NOON, NOON + timedelta(minutes=5),
+        )  # fmt: skip
+        sealed = vault.seal(b"login", record=ticket.record, name="login")
+        await MongoStepUpStore(self.database).put(replace(ticket, sealed_login=sealed), since=NOON)
+
     async def owe(self, count: int) -> None:
         """That many more revocations are waiting, sealed under the old key."""
         names = [f"n{count}-{at}" for at in range(count)]
@@ -146,7 +158,7 @@ async def ending(process: asyncio.subprocess.Process) -> Run:
 async def furnished(database: Database, uri: str, directory: Path) -> House:
     """Ada is linked, has asked for something, and the bot is installed where tokens are rotated: five secrets."""
     environment = {
-        **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
+        **{name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ},
         "PUBLIC_URL": "https://bot.example.com",
         "SLACK_SIGNING_SECRET": "s",
         "SLACK_BOT_TOKEN": "xoxb-1",
@@ -178,19 +190,21 @@ async def house(mongo_uri: str, mongo_database: Database, tmp_path: Path) -> Hou
 
 
 async def test_t35_everything_comes_under_the_first_key(house: House) -> None:
-    """Links, requests, installations and accounts; then the old key may go, and the trail says what was done.
+    """Links, requests, installations, accounts, logins for a decision; then the old key may go, and the trail says what
+    was done.
 
     (guard: each store in `sealed_stores` of `bot.app`)
     """
     await house.connect(OLD)
-    assert await house.old() == 6
+    await house.step_up(OLD)
+    assert await house.old() == 7
     code, said, err = await house.run()
     assert (code, err) == (0, "")
     done, left, advice = said.splitlines()
-    assert done == "6 secrets sealed anew under the first key of TOKEN_KEYS."
+    assert done == "7 secrets sealed anew under the first key of TOKEN_KEYS."
     assert left == "Nothing is left under another key."
     assert advice.startswith("The old key may be removed now, if every bot had these TOKEN_KEYS before")
-    assert (await house.old(), len(await house.sealed())) == (0, 6)
+    assert (await house.old(), len(await house.sealed())) == (0, 7)
     assert await house.recorded() == [("-", "keys.rotated", "ok", "begun"), ("-", "keys.rotated", "ok", "done")]
     found = await MongoInstallationStore(house.database, NEW).async_find_bot(enterprise_id=None, team_id="T1")
     assert found is not None
