@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from bot.sandbox.demo import AUDIENCE, free_ports, running
 from bot.sandbox.tenant import Browser, PageRefused
 from tests.scenarios.calendar import heading
 from tests.scenarios.test_connected_accounts import database_of, entries
+from tests.scenarios.test_home import presses, reads
 from tests.scenarios.town import ADA, BOB, CAROL, SUPPORT, Shown, Town, controls, words
 
 ACTION = """
@@ -227,6 +229,30 @@ async def test_who_is_not_linked_is_led_through_both(town: Town) -> None:
     await town.signs_in(next(e["url"] for e in controls(login) if e.get("action_id") == "link.open"), "bob")
     link = address(await town.sees_control(BOB, "approval.step_up", after=login["ts"]))
     await steps_up(town, link, "bob")
+    await town.sees(ADA, "is done, approved by <@U0BOB>")
+
+
+async def test_the_home_tab_leads_there_too(town: Town) -> None:
+    """It says that the link is in the direct messages, never holds it, and shows what came of it."""
+    await town.slack.open_home(ADA)
+    await asks(town, "by_amount", 500)
+    before = town.latest(ADA)
+    await presses(town, ADA, "approval.approve")
+    await reads(town, ADA, "The way there is in our direct messages")
+    assert "/step-up/" not in str(town.slack.home_for(ADA))
+    await steps_up(town, address(await town.sees_control(ADA, "approval.step_up", after=before)), "ada")
+    await reads(town, ADA, "`by_amount` is done")
+    assert len(town.calls()) == 1
+
+
+async def test_a_double_click_sends_one_link(town: Town) -> None:
+    """Which works; a press a little later would send another."""
+    await asks(town, "by_bob")
+    card = await town.sees_control(BOB, "approval.approve")
+    await asyncio.gather(*(town.clicks(BOB, card, "approval.approve") for _ in range(2)))
+    shown = await town.sees_control(BOB, "approval.step_up")
+    assert len([one for one in town.seen(BOB) if '"approval.step_up"' in json.dumps(one)]) == 1
+    await steps_up(town, address(shown), "bob")
     await town.sees(ADA, "is done, approved by <@U0BOB>")
 
 

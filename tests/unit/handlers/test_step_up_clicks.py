@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
 
 from bot.approvals import Approval, State
 from bot.tasks import Tasks
+from handlers import cards
 from handlers.answering import Answering
 from handlers.approvals import ApprovalClicks
 from handlers.message import Message
@@ -17,7 +19,7 @@ from handlers.speaker import Speaker
 from oauth import Evidence, LinkEvent, Principal
 from oauth.step_up.asking import STEPPED_UP
 from tests.conftest import HandClock
-from tests.fakes.reading import said
+from tests.fakes.reading import ASKED, NASTY, assert_sound, buttons_of, said
 from tests.fakes.runner import World
 
 
@@ -125,6 +127,20 @@ class Room:
     def state(self, approval: Approval) -> State:
         """How it stands."""
         return self.world.at_rest(approval).state
+
+
+@given(NASTY)
+@settings(max_examples=50)
+def test_t50_the_card_is_inert_and_fits(name: str) -> None:
+    """Whatever the action is called; the link is behind its one button alone."""
+    card = cards.step_up_card("https://bot.example/step-up/SECRET", replace(ASKED, action=name or "x"))
+    assert_sound(card)
+    assert "SECRET" not in said(card) + card.text
+    assert [(id_, one["url"]) for id_, one in buttons_of(card).items()] == [
+        ("approval.step_up", "https://bot.example/step-up/SECRET")
+    ]
+    for words in ("second factor", "five minutes", "Never forward"):
+        assert words in said(card)
 
 
 @pytest.fixture
