@@ -141,6 +141,8 @@ def _facts(approval: Approval, acting_as: str | None) -> list[Block]:
         facts.append(f"*Open until*\n{day(approval.expires_at)}")
     if approval.policy.kind == "other" and approval.state is State.PENDING:
         facts.append(f"*Asked*\n{asked(approval)}")
+    if approval.policy.step_up and approval.state is State.PENDING:
+        facts.append("*To approve it*\none more login, with a second factor")
     if approval.policy.quorum > 1:
         facts.append(f"*Agreed*\n{approval.agreed} of {approval.policy.quorum}{people(approval, ': ')}")
     account = f" with {your_account(approval.connection)}" if approval.connection else ""

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.actions.model import ActionResult
+from bot.actions.policy import Policy
 from bot.approvals import State, Verdict, Vote
 from bot.errors import TooLargeToShow
 from handlers import blocks, cards
@@ -154,6 +155,14 @@ def test_a_waiting_card_says_what_who_and_until_when() -> None:
     for part in ("refund_order", "Refund one order", "A-7", "1250", "`orders:refund`", "`ada@example.com`", "<@U0ADA>"):
         assert part in words
     assert blocks.day(ASKED.expires_at) in words
+
+
+@pytest.mark.parametrize(("state", "shown"), [(State.PENDING, True), (State.DENIED, False)])
+def test_a_waiting_card_says_that_it_takes_one_more_login(state: State, shown: bool) -> None:
+    """Before anybody presses a button that leads there, and not once that is over."""
+    card = cards.approval_card(replace(ASKED, state=state, policy=Policy(step_up=True)))
+    assert ("one more login, with a second factor" in said(card)) is shown
+    assert "one more login" not in said(cards.approval_card(replace(ASKED, state=state)))
 
 
 def test_the_buttons_hold_the_id_and_nothing_else() -> None:
