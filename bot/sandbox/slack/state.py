@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -220,10 +219,10 @@ class Workspace:
             "schema": 1,
             "revision": self.revision,
             "last_ts": self._last_ts,
-            "people": [asdict(person) for person in self.people.values()],
+            "people": [{**vars(person)} for person in self.people.values()],
             "messages": {name: [m.as_json() for m in some] for name, some in self.messages.items()},
-            "homes": {name: asdict(home) for name, home in self.homes.items()},
-            "response_urls": [asdict(url) for url in self.response_urls.values()],
+            "homes": {name: {**vars(home)} for name, home in self.homes.items()},
+            "response_urls": [{**vars(url)} for url in self.response_urls.values()],
             "reads": self.reads,
             "connections": self.connections.of,
         }

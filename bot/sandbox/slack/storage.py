@@ -15,6 +15,8 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
+_REST = 9.0
+
 
 def load(path: Path) -> dict[str, Any] | None:
     """What the file holds; None where there is none, or where it does not hold a state."""
@@ -49,13 +51,16 @@ def save(path: Path, text: str) -> None:
 
 
 class Keeper:
-    """Writes the state soon after each change; changes during a write go into the next one together."""
+    """Writes the state soon after each change; changes during a write go into the next one together.
+
+    Between two writes it rests nine times as long as one takes: a workspace with much to remember stays quick.
+    """
 
     def __init__(self, path: Path, snapshot: Callable[[], dict[str, Any]]) -> None:
         self._path = path
         self._snapshot = snapshot
         self._dirty = asyncio.Event()
-        self._closing = False
+        self._closing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def mark(self) -> None:
@@ -68,18 +73,22 @@ class Keeper:
 
     async def stop(self) -> None:
         """Write what is left and end."""
-        self._closing = True
+        self._closing.set()
         self._dirty.set()
         if self._task is not None:
             await self._task
 
     async def _run(self) -> None:
-        while self._dirty.is_set() or not self._closing:
+        clock = asyncio.get_running_loop().time
+        while self._dirty.is_set() or not self._closing.is_set():
             await self._dirty.wait()
             self._dirty.clear()
+            began = clock()
             # ASCII only: half a surrogate pair is a string in JSON, and nothing that UTF-8 can write.
             text = json.dumps(self._snapshot())
             try:
                 await asyncio.to_thread(save, self._path, text)
             except OSError as error:
                 log.warning("sandbox.state_not_written", error=type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), _REST * (clock() - began))

@@ -7,12 +7,12 @@ parties, which have to be given out again, are why it is 0600.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import hashlib
 import json
 import secrets
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ class State:
 
     def _snapshot(self) -> dict[str, Any]:
         families = [
-            asdict(family)
+            {one.name: getattr(family, one.name) for one in dataclasses.fields(family)}
             | {name: at.isoformat() for name in _TIMES if (at := getattr(family, name)) is not None}
             | {"tokens": {token: at and at.isoformat() for token, at in family.tokens.items()}}
             for family in self.families.values()
