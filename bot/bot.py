@@ -45,7 +45,7 @@ class Bot:
     approvals: ApprovalService
     checkpoints: Checkpoints
     stores: tuple[Indexed, ...]
-    session: aiohttp.ClientSession
+    sessions: tuple[aiohttp.ClientSession, ...]
     socket: Socket | None
     installs: Installs | None
     reports: Reports | None
@@ -101,4 +101,5 @@ class Bot:
     async def close(self) -> None:
         """Let go of every connection."""
         await self.identity.close()
-        await self.session.close()
+        for session in self.sessions:
+            await session.close()

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Any
 
+import aiohttp
 import structlog
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.async_handler import AsyncRetryHandler
@@ -26,6 +27,7 @@ from oauth import SlackUser
 log = structlog.get_logger(__name__)
 
 _MOST_CHANNELS = 4096
+_PATIENCE, _IDLE = 10, 15.0  # seconds
 _MARKED = "countersign_card"
 _LOOKED_AT = 100
 _SKEW = timedelta(minutes=1)  # between Slack's clock and ours
@@ -62,10 +64,25 @@ class _OnceIfItPosts(AsyncConnectionErrorRetryHandler):
         return not request.url.endswith(_POSTING) and await super()._can_retry_async(request=request, **more)
 
 
-def client(token: str, base_url: str) -> AsyncWebClient:
-    """Slack's own client; it waits as told when it was too fast (docs.slack.dev, "Rate limits")."""
+def connections() -> aiohttp.ClientSession:
+    """What all clients of a process share, so that not every call begins with a new connection.
+
+    Without cookies, and within a running loop. An idle connection is let go of well before Slack does so.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(keepalive_timeout=_IDLE),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=_PATIENCE),
+    )
+
+
+def client(token: str, base_url: str, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
+    """Slack's own client; it waits as told when it was too fast (docs.slack.dev, "Rate limits").
+
+    Without a `session` each call has a connection of its own.
+    """
     handlers: list[AsyncRetryHandler] = [_OnceIfItPosts(), AsyncRateLimitErrorRetryHandler(max_retry_count=3)]
-    return _ByPost(token=token, base_url=base_url, timeout=10, retry_handlers=handlers)
+    return _ByPost(token=token, base_url=base_url, timeout=_PATIENCE, retry_handlers=handlers, session=session)
 
 
 class Post:

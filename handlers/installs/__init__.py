@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 from slack_sdk.oauth.token_rotation.async_rotator import AsyncTokenRotator
 
 from bot.audit.writer import AuditWriter
@@ -22,13 +22,14 @@ from oauth import Clock, Links, Site, Vault
 __all__ = ["App", "Installs", "ManyWorkspaces", "MongoInstallationStore", "OneDeparture", "keeper"]
 
 
-def keeper(app: App, database: Any, vault: Vault, api_url: str, clock: Clock) -> ManyWorkspaces:
-    """What knows all workspaces, on a database of the driver that `store` knows."""
+def keeper(
+    app: App, database: Any, vault: Vault, api_url: str, clock: Clock, session: ClientSession | None = None
+) -> ManyWorkspaces:
+    """What knows all workspaces, on a database of the driver that `store` knows; `session` is for calls of Slack."""
     store = MongoInstallationStore(database, vault)
     rotator = AsyncTokenRotator(client_id=app.client_id, client_secret=app.client_secret, client=client("", api_url))
-    return ManyWorkspaces(
-        store, Rotation(store, rotator, vault, clock), vault, partial(client, base_url=api_url), clock
-    )
+    clients = partial(client, base_url=api_url, session=session)
+    return ManyWorkspaces(store, Rotation(store, rotator, vault, clock), vault, clients, clock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class SlackApi:
         self.answers = {name.replace("_", "."): answer for name, answer in answers.items()}
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.bearers: dict[str, str] = {}
+        self.peers: list[object] = []
         self.acked: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.sockets: asyncio.Queue[web.WebSocketResponse] = asyncio.Queue()
         app = web.Application()
@@ -37,6 +38,7 @@ class SlackApi:
         given = await request.json() if request.content_type == "application/json" else dict(await request.post())
         method = request.match_info["method"]
         self.calls.append((method, given))
+        self.peers.append(request.transport and request.transport.get_extra_info("peername"))
         scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
         if scheme == "Bearer" and bearer:
             self.bearers[method] = bearer
