@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import aiohttp
@@ -51,10 +52,10 @@ from handlers.listening import bolt_app
 from handlers.notices import Notices
 from handlers.one_workspace import OneWorkspace
 from handlers.people import People
-from handlers.post import Post, client
+from handlers.post import Post, client, connections
 from handlers.requests import Requests
 from handlers.socket_mode import Socket, app_of
-from handlers.store import MongoDeliveryStore
+from handlers.store import MongoDeliveryStore, MongoOpeningStore
 from handlers.tab import Home, HomeTab, Overheard, Sources
 from handlers.workspace import Workspaces
 from oauth import MongoAccountStore, MongoLinkStore, MongoStepUpStore, SealedStore, Vault, utc_now
@@ -80,13 +81,13 @@ def sealed_stores(database: Database, sealing: Vault) -> tuple[SealedStore, ...]
 async def build(settings: Settings, database: Database, *, clock: Clock = utc_now) -> Bot:
     """Put the bot together on a database. Raises ConfigurationError."""
     tasks = Tasks()
-    slack = client(
-        settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else "", settings.slack_api_url
-    )
+    calls = connections()
+    bot_token = settings.slack_bot_token.get_secret_value() if settings.slack_bot_token else ""
+    slack = client(bot_token, settings.slack_api_url, calls)
     app_token = settings.slack_app_token.get_secret_value() if settings.slack_app_token else None
     sealing, installable = vault(settings), _installable(settings)
     workspaces: Workspaces = (
-        keeper(installable, database, sealing, settings.slack_api_url, clock)
+        keeper(installable, database, sealing, settings.slack_api_url, clock, calls)
         if installable
         else OneWorkspace(slack, app_of(app_token) if app_token else None)
     )
@@ -104,7 +105,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
             settings.actions_file, settings.actions_modules, Http(session), audience=settings.auth0_audience
         )
     except ConfigurationError:
-        await session.close()
+        await asyncio.gather(session.close(), calls.close())
         raise
     for action in registry:
         if beyond := " ".join(sorted(action.login_scopes - set(settings.auth0_scopes))):
@@ -141,7 +142,9 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     step_ups = identity.step_ups.asking
     decisions = ApprovalClicks(answering, approvals, runner, links, invitations, post, tasks, step_ups)
     events.subscribe(Notices(post, approvals, requests, decisions, identity.questions, asking, workspaces).heard)
-    tab = HomeTab(Sources(links, linking, people, approvals, registry, audit_store, workspaces), tasks, clock)
+    openings = MongoOpeningStore(database)
+    sources = Sources(links, linking, people, approvals, registry, audit_store, workspaces)
+    tab = HomeTab(sources, tasks, clock, openings)
     events.subscribe(tab.heard)
     shown.subscribe(tab.changed)
     # First, since of the ids that it shares with the cards those in the tab are its own.
@@ -200,10 +203,12 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         approval_store,
         histories,
         deliveries,
+        openings,
         workspaces,
         *([installs.states] if installs else []),
     )
-    return Bot(app, tasks, workspaces, identity, runner, approvals, signed, stores, session, socket, installs, reports)
+    sessions = (session, calls)
+    return Bot(app, tasks, workspaces, identity, runner, approvals, signed, stores, sessions, socket, installs, reports)
 
 
 def _installable(settings: Settings) -> App | None:

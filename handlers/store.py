@@ -1,4 +1,7 @@
-"""The collection `deliveries`: what Slack has sent already. Replicas agree through its unique ids alone."""
+"""The collections `deliveries`, what Slack has sent already, and `tabs`, who has looked at the Home tab lately.
+
+Replicas agree on deliveries through their unique ids alone.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,12 @@ from typing import Any
 from motor.motor_asyncio import AsyncIOMotorDatabase
 from pymongo.errors import DuplicateKeyError
 
+from oauth import SlackUser
+
 SCHEMA = 1
 # Slack sends an event again for an hour and accepts our own window of five minutes for a replay.
 _KEPT = timedelta(hours=2)
+_LATELY = timedelta(days=1)
 
 
 class MongoDeliveryStore:
@@ -30,3 +36,23 @@ class MongoDeliveryStore:
         except DuplicateKeyError:
             return False
         return True
+
+
+class MongoOpeningStore:
+    """Who has looked at the Home tab within a day."""
+
+    def __init__(self, database: AsyncIOMotorDatabase[dict[str, Any]]) -> None:
+        self._tabs = database["tabs"]
+
+    async def ensure_indexes(self) -> None:
+        """Who has not looked for long is forgotten."""
+        await self._tabs.create_index("at", expireAfterSeconds=int(_LATELY.total_seconds()), name="over")
+
+    async def opened(self, slack: SlackUser, now: datetime) -> None:
+        """They look at it now."""
+        await self._tabs.update_one({"_id": slack.key}, {"$set": {"schema": SCHEMA, "at": now}}, upsert=True)
+
+    async def lately(self, slack: SlackUser, now: datetime) -> bool:
+        """Whether they have looked at it within a day, through whichever replica."""
+        found = await self._tabs.find_one({"_id": slack.key})
+        return found is not None and found["at"] > now - _LATELY

@@ -125,7 +125,7 @@ class Home:
         if event.get("tab", "home") == "home":
             view = event.get("view")
             seen = view.get("hash") if isinstance(view, Mapping) else None
-            self.tab.renew(context["speaker"].slack, seen if isinstance(seen, str) else None)
+            await self.tab.opened(context["speaker"].slack, seen if isinstance(seen, str) else None)
 
     async def refresh_clicked(self, ack: Ack, context: dict[str, Any]) -> None:
         """Look again; what was said before goes."""

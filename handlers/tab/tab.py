@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from slack_sdk.errors import SlackApiError
@@ -33,8 +33,9 @@ from oauth import Clock, IdentityError, LinkEvent, Linking, Links, SlackUser
 
 log = structlog.get_logger(__name__)
 
-_PACE = 1.0
+_PACE, _SETTLES = 1.0, 0.5  # seconds
 _STAYS = timedelta(minutes=10)
+_NOTED = timedelta(hours=1)
 _ENTRIES = 50
 _MOST_PEOPLE = 1024
 _TURNS = 5
@@ -85,9 +86,22 @@ class Sources:
         return False
 
 
+class Openings(Protocol):
+    """Remembers for all replicas who looks at their tab; nobody else's has to be kept true."""
+
+    async def opened(self, slack: SlackUser, now: datetime) -> None:
+        """They look at it now."""
+
+    async def lately(self, slack: SlackUser, now: datetime) -> bool:
+        """Whether they may have it before them."""
+
+
 @dataclass(slots=True)
 class _Tab:
-    """One person's tab as this replica knows it: `hash` of the state it is in, `free_at` for the next picture."""
+    """One person's tab as this replica knows it: `hash` of the state it is in, `free_at` for the next picture.
+
+    `acted` is when the person was last seen to do something in it, `noted` when that was last written down for others.
+    """
 
     slack: SlackUser
     hash: str | None = None
@@ -95,6 +109,8 @@ class _Tab:
     said_at: datetime | None = None
     wanted: bool = False
     free_at: float = 0.0
+    acted: datetime | None = None
+    noted: datetime | None = None
     keeper: asyncio.Task[bool] | None = field(default=None, repr=False)
 
 
@@ -106,11 +122,13 @@ class HomeTab:
         sources: Sources,
         tasks: Tasks,
         clock: Clock,
+        openings: Openings | None = None,
         *,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """`pause` is how this waits, in seconds."""
+        """Without `openings` every tab is kept true. `pause` is how this waits, in seconds."""
         self._sources = sources
+        self._openings = openings
         self._tasks = tasks
         self._clock = clock
         self._pause = pause
@@ -122,12 +140,22 @@ class HomeTab:
         The task tells whether Slack took it.
         """
         tab = self._of(slack)
-        tab.said, tab.said_at = said, self._clock()
+        tab.acted = tab.said_at = self._clock()
+        tab.said = said
         return self.renew(slack)
 
     def forget(self, slack: SlackUser) -> None:
         """The person does something else: what was said before is not shown again."""
         self._of(slack).said = None
+
+    async def opened(self, slack: SlackUser, seen: str | None = None) -> None:
+        """The person looks at it; `seen` is the hash of what they see, where a payload told."""
+        self.renew(slack, seen)
+        tab, now = self._of(slack), self._clock()
+        if self._openings is not None and (tab.noted is None or now - tab.noted > _NOTED):
+            await self._openings.opened(slack, now)
+            tab.noted = now
+        tab.acted = now
 
     def renew(self, slack: SlackUser, seen: str | None = None) -> asyncio.Task[bool]:
         """Show what is true. `seen` is the hash of what the person looks at, where a payload told."""
@@ -142,6 +170,8 @@ class HomeTab:
         """Something happened to a link."""
         if event.slack is None or event.reason in _GONE:
             return
+        if not await self._watched(event.slack):
+            return
         if event.type == "link.revoked" and event.reason != "relinked":
             self.say(event.slack, cards.link_ended(event.reason or ""))
         elif event.type == "link.completed":
@@ -150,11 +180,32 @@ class HomeTab:
             self.renew(event.slack)
 
     def changed(self, approval: Approval) -> None:
-        """A request stands differently; how it ended is said."""
+        """A request stands differently."""
+        self._tasks.spawn(self._changed(approval), "home")
+
+    async def _changed(self, approval: Approval) -> None:
+        """How it ended is said. One change is soon followed by the next, mostly, so it has a moment to settle."""
+        if not await self._watched(approval.requester):
+            return
+        tab = self._of(approval.requester)
+        if tab.keeper is None or tab.keeper.done():
+            tab.free_at = max(tab.free_at, asyncio.get_running_loop().time() + _SETTLES)
         if approval.state.final:
             self.say(approval.requester, cards.outcome(approval))
         else:
             self.renew(approval.requester)
+
+    async def _watched(self, slack: SlackUser) -> bool:
+        """Whether somebody may have it before them. If that cannot be told now, it is shown."""
+        now = self._clock()
+        known = self._tabs.get(slack.key)
+        if self._openings is None or (known is not None and known.acted is not None and now - known.acted < _NOTED):
+            return True
+        try:
+            return await self._openings.lately(slack, now)
+        except Exception as error:
+            log.warning("openings_not_read", kind=type(error).__name__)
+            return True
 
     def _of(self, slack: SlackUser) -> _Tab:
         tab = self._tabs.setdefault(slack.key, _Tab(slack))

@@ -7,10 +7,20 @@ import re
 import secrets
 from typing import Any
 
+import pytest
+
 from bot.audit.store import MongoAuditStore
 from bot.database import connect
 from bot.sandbox.slack import APP, TEAM
 from tests.scenarios.town import ADA, BOB, CAROL, Town, controls, words
+
+
+@pytest.fixture
+async def town(town: Town) -> Town:
+    """Ada, Bob and Carol have the tab before them."""
+    for user in (ADA, BOB, CAROL):
+        await town.slack.open_home(user)
+    return town
 
 
 def home(town: Town, user: str) -> dict[str, Any]:
