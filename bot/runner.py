@@ -133,11 +133,15 @@ class Runner:
             request=origin.request,
         )
 
-    async def resume(self, approval: Approval) -> None:
-        """Execute an approved request, once among all replicas, if all is still as it was agreed."""
+    async def resume(self, approval: Approval) -> bool:
+        """Execute an approved request, once among all replicas, if all is still as it was agreed.
+
+        Whether it was this one.
+        """
         mine = await self._executions.begin(approval)
         if mine is not None:
             await self._to_its_end(self._carry_out(mine))
+        return mine is not None
 
     async def sweep(self) -> None:
         """Pick up what a dead replica left, and say what is unsaid. For the periodic round of every replica."""

@@ -18,7 +18,7 @@ from oauth import Clock
 log = structlog.get_logger(__name__)
 
 _AT_ONCE = 8
-_Work = Callable[[Approval], Awaitable[None]]
+_Work = Callable[[Approval], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,11 @@ class Sweep:
             case Step.TOO_LATE:
                 await self.approvals.cancel(approval, State.APPROVED, "too_late")
             case Step.RECORD:
-                await self.approvals.complete(approval)
-                await self.approvals.speak(approval)
+                completed = await self.approvals.complete(approval)
+                if completed.audited:
+                    await self._see_to(completed, lease_until)
+                else:
+                    await self.approvals.speak(approval)
             case Step.REMIND:
                 await self.approvals.remind(approval)
             case Step.RESUME:

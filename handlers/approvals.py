@@ -45,6 +45,7 @@ _NO_DM = (
     "For this one you have to sign in once more. I cannot send you a direct message, and the way there goes nowhere "
     "else. Allow messages from this app, then press *Approve* again."
 )
+_AT_ONCE = 0.3  # seconds
 _NO_WINDOW = "I could not open the window to confirm it: that took too long. Press *Approve* again."
 
 
@@ -212,11 +213,15 @@ class ApprovalClicks:
         self.tasks.spawn(self._go_on(decided), f"decided:{decided.id}")
 
     async def _go_on(self, decided: Approval) -> None:
-        # Side by side: the buttons go at once, and a Slack that hangs keeps no execution waiting.
-        steps = [self.approvals.speak(decided)]
-        if decided.state is State.APPROVED and decided.audited:
-            steps.append(self.runner.resume(decided))
-        await asyncio.gather(*steps)
+        """What takes no time changes the card once; else the buttons go first. A Slack that hangs delays no call."""
+        if decided.state is not State.APPROVED or not decided.audited:
+            await self.approvals.speak(decided)
+            return
+        work = asyncio.create_task(self.runner.resume(decided))
+        await asyncio.wait({work}, timeout=_AT_ONCE)
+        if not work.done() or not await work:
+            await self.approvals.speak(decided)
+        await work
 
 
 def _subject(id_: str, where: str | None) -> str:

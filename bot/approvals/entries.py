@@ -5,7 +5,8 @@ A step is taken first, atomically, and owes its entry until that is written; who
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -20,6 +21,7 @@ from oauth import Clock, SlackUser
 log = structlog.get_logger(__name__)
 
 WRITING = timedelta(seconds=10)
+_LOOKS, _LOOK_AGAIN = 20, 0.05  # seconds between two of them; whoever clicked waits
 _VERDICTS = {
     Verdict.APPROVE: ("approval.approved", "ok", None),
     Verdict.DENY: ("approval.denied", "denied", None),
@@ -44,10 +46,18 @@ class _Entry:
 class Entries:
     """Writes them, in the order of what happened."""
 
-    def __init__(self, store: ApprovalStore, audit: AuditWriter, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: ApprovalStore,
+        audit: AuditWriter,
+        clock: Clock,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """`pause` is how this waits, in seconds."""
         self._store = store
         self._audit = audit
         self._clock = clock
+        self._pause = pause
 
     async def requested(self, approval: Approval) -> None:
         """Before anybody is asked. Raises AuditUnavailable."""
@@ -56,16 +66,24 @@ class Entries:
     async def settle(self, approval: Approval, *, before: Approval | None = None) -> Approval:
         """The request with its entries written, or as it was if the trail cannot take them now.
 
-        `before` is the request as the step found it: where it owed nothing, one entry is owed now, and nobody else can
-        have written it.
+        `before` is the request as the step found it: one more entry is owed since, the last one, and nobody else
+        writes it. What was owed before that is being written by whoever took that step, so it is waited for.
         """
         fresh = before is not None and before.audited and approval.revision == before.revision + 1
         owed = list(_owed(approval))
         try:
-            for entry in owed[-1:] if fresh else owed:
-                if fresh or not await self._stands(approval, entry):
-                    await self._write(approval, entry)
-            await self._store.audited(approval)
+            if before is None:
+                for entry in owed:
+                    if not await self._stands(approval, entry):
+                        await self._write(approval, entry)
+            else:
+                for entry in () if fresh else owed[:-1]:
+                    await self._awaited(approval, entry)
+                await self._write(approval, owed[-1])
+            # What executes at once is noted down as settled by that very step; if that never comes, the round finds
+            # the entry standing.
+            if not (fresh and approval.state is State.APPROVED and approval.not_before is None):
+                await self._store.audited(approval)
         except Exception as error:  # the trail or the store is away: what was decided stands, the round completes it
             log.error("entry_owed", approval=approval.id, state=str(approval.state), kind=type(error).__name__)
             return approval
@@ -83,6 +101,14 @@ class Entries:
         await self._audit.append(
             "action.refused", "denied", slack=slack, sub=sub, org=org, reason=reason, approval=id_[:64]
         )
+
+    async def _awaited(self, approval: Approval, entry: _Entry) -> None:
+        """Raises LookupError where whoever has to write it seems to be gone: then the round completes them all."""
+        for _ in range(_LOOKS):
+            if await self._stands(approval, entry):
+                return
+            await self._pause(_LOOK_AGAIN)
+        raise LookupError
 
     async def _stands(self, approval: Approval, entry: _Entry) -> bool:
         approver = entry.vote.by.user if entry.vote else None

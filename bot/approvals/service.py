@@ -151,9 +151,9 @@ class ApprovalService(Voting):
         """Nobody keeps its execution alive, and it may not be repeated."""
         await self._end(approval, State.EXECUTING, State.UNKNOWN, "interrupted", text)
 
-    async def complete(self, approval: Approval) -> None:
-        """Write the entries that a replica owed when it went away."""
-        await self._entries.complete(approval)
+    async def complete(self, approval: Approval) -> Approval:
+        """The request with the entries written that a replica owed when it went away; as it was, if it cannot be."""
+        return await self._entries.complete(approval)
 
     async def close(self) -> None:
         """Wait for what is being said: a card that was posted and not noted down would be posted twice."""

@@ -157,7 +157,7 @@ class MongoApprovalStore:
 
     async def claim_outbox(self, approval: Approval, speaker: str, now: datetime, until: datetime) -> Approval | None:
         """The right to speak to Slack about this request until then, if nobody has it."""
-        query = {"_id": key_of(approval), "$and": [_past("speaking_until", now), _past("quiet_until", now)]}
+        query = {"_id": key_of(approval), **_past("speaking_until", now), **_past("quiet_until", now)}
         mine = {"$set": {"speaking_until": until, "speaking_by": speaker}, "$inc": {"turns": 1}}
         done = await self._approvals.update_one(query, mine)
         return await self.get(approval.requester.workspace, approval.id) if done.matched_count else None
@@ -273,4 +273,4 @@ def _same(approval: Approval) -> Document:
 
 
 def _past(name: str, now: datetime) -> Document:
-    return {"$or": [{name: None}, {name: {"$lte": now}}]}
+    return {name: {"$not": {"$gt": now}}}  # or it is not there

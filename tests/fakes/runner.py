@@ -252,10 +252,12 @@ class World:
         return waiting.approval
 
     async def approved(self, **changes: Any) -> Approval:
-        """Asked for and agreed to, not yet begun."""
+        """Asked for and agreed to, noted down as on record, and not yet begun."""
         approval = await self.asked(**changes)
         who = self.links.live[approval.requester.key]
-        return await self.here.approvals.decide(who, approval.id, Verdict.APPROVE)
+        decided = await self.here.approvals.decide(who, approval.id, Verdict.APPROVE)
+        await self.store.audited(decided)
+        return decided
 
     def at_rest(self, approval: Approval) -> Approval:
         """The request as it is in the database."""
