@@ -20,6 +20,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tests.bench.decisions import approval_kills, approval_races, clicks
 from tests.bench.figures import QUICK, Figure, Sizes
 from tests.bench.growth import links
 from tests.bench.herd import herd
@@ -38,8 +39,11 @@ MEASURES: dict[str, Measure] = {
     "rounds": rounds,
     "unlink_race": unlink_race,
     "kill": kill,
+    "clicks": clicks,
+    "approval_races": approval_races,
+    "approval_kills": approval_kills,
 }
-_LONGEST, _LONGEST_QUICK = 3600.0, 600.0
+_LONGEST, _LONGEST_QUICK = 9000.0, 900.0
 _PATIENCE = 60.0
 
 

@@ -23,9 +23,25 @@ class Sizes:
     naive_rounds: int = 50
     unlinks: int = 50
     kills: int = 500
+    clicks: int = 400
+    pending: int = 10_000
+    races: int = 10_000
+    crashes: int = 1_000
 
 
-QUICK = Sizes(blocks=8, links=20_000, herd=200, rounds=20, naive_rounds=3, unlinks=4, kills=10)
+QUICK = Sizes(
+    blocks=8,
+    links=20_000,
+    herd=200,
+    rounds=20,
+    naive_rounds=3,
+    unlinks=4,
+    kills=10,
+    clicks=100,
+    pending=500,
+    races=60,
+    crashes=12,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,11 +198,11 @@ async def course(directory: Path, seed: int) -> AsyncIterator[Course]:
         yield Course(ground, replicas, ways, random.Random(seed))  # noqa: S311 - moments, not secrets
 
 
-async def measured(count: int, seed: int) -> dict[str, Any]:
-    """A run by itself: its figures, with the flaws in words under `broken`."""
+async def measured(count: int, seed: int, directory: Path | None = None) -> dict[str, Any]:
+    """A run by itself: its figures, with the flaws in words under `broken`. `directory` is for its files."""
     began = time.perf_counter()
-    with tempfile.TemporaryDirectory() as directory:
-        async with course(Path(directory), seed) as run:
+    with tempfile.TemporaryDirectory(dir=directory) as here:
+        async with course(Path(here), seed) as run:
             await run.run(count)
             acts: Mapping[str, int] = Counter(act.what for race in run.races for act in race.acts)
             return {
