@@ -51,6 +51,28 @@ async def test_marks_are_shown_as_what_they_mean(desk: Desk) -> None:
     await expect(ada.last.locator("h2")).to_have_text("*not bold* `x` <@U0BOB>")
 
 
+async def test_task_cards_fill_while_somebody_looks_on(desk: Desk) -> None:
+    """Each with a state that has a name, its title as plain text; in the thread of the message that they answer."""
+
+    def task(number: int, status: str) -> dict[str, str]:
+        return {"type": "task_update", "id": f"t{number}", "title": f"{number} {HOSTILE}", "status": status}
+
+    ts = await desk.post(text="It is running")
+    ada = await desk.sits()
+    where = {"channel": "C0GENERAL", "recipient_user_id": "U0ADA", "recipient_team_id": "T0COUNTER"}
+    first = [{"type": "plan_update", "title": HOSTILE[:200]}, task(1, "in_progress"), task(2, "pending")]
+    begun = await desk.calls.ok("chat.startStream", **where, thread_ts=ts, task_display_mode="plan", chunks=first)
+    await ada.page.get_by_role("button", name="1 reply").click()
+    plan = ada.page.locator(".block.plan")
+    await expect(plan.get_by_role("img", name="going on")).to_have_count(1)
+    at = {"channel": begun["channel"], "ts": begun["ts"]}
+    await desk.calls.ok("chat.appendStream", **at, chunks=[task(1, "complete"), task(2, "error")])
+    await expect(plan.get_by_role("img", name="done")).to_have_count(1)
+    await expect(plan.get_by_role("img", name="failed")).to_have_count(1)
+    await expect(plan.locator(".task .said").first).to_contain_text("1 <img src=x")
+    assert await plan.locator("img, script").count() == 0
+
+
 async def test_an_ephemeral_is_seen_by_one_and_can_be_dismissed(desk: Desk) -> None:
     """Bob never sees it; Ada does until she dismisses it."""
     ada, bob = await desk.sits(), await desk.sits("U0BOB")

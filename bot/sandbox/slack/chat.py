@@ -12,6 +12,7 @@ from .model import Blocks, Channel, Message
 from .state import Workspace
 
 TS = re.compile(r"\d{10}\.\d{6}")
+EDITS = 5  # of one message at once, then one a second
 KEPT = ("metadata", "unfurl_links", "unfurl_media", "parse", "mrkdwn", "attachments")
 
 
@@ -39,7 +40,7 @@ def content(arguments: Arguments, most: int) -> tuple[str, Blocks | None]:
     return text, blocks
 
 
-def _thread(workspace: Workspace, channel: Channel, ts: str) -> str | None:
+def thread_of(workspace: Workspace, channel: Channel, ts: str) -> str | None:
     """The first message of a thread. Slack lets a bot reply to nothing; here that is a mistake found early."""
     if not ts:
         return None
@@ -49,7 +50,7 @@ def _thread(workspace: Workspace, channel: Channel, ts: str) -> str | None:
     return first.thread_ts or first.ts
 
 
-def _own(call: Call, error: str) -> Message:
+def own_message(call: Call, error: str) -> Message:
     """A message of the bot that is still there; ephemerals cannot be reached by their ts."""
     channel = call.workspace.channels.get(call.arguments.need("channel", "channel_not_found"))
     if channel is None:
@@ -67,7 +68,7 @@ def post_message(call: Call) -> Answer:
     workspace, arguments = call.workspace, call.arguments
     channel = place(workspace, arguments.need("channel", "channel_not_found"))
     text, blocks = content(arguments, limits.MESSAGE_TEXT)
-    thread = _thread(workspace, channel, arguments.text("thread_ts"))
+    thread = thread_of(workspace, channel, arguments.text("thread_ts"))
     call.pace.take(channel.id, workspace.clock())
     connecting.placed(call, channel, blocks)
     message = workspace.add_message(
@@ -90,17 +91,24 @@ def post_ephemeral(call: Call) -> Answer:
     if person not in channel.members:
         raise SlackRefusal("user_not_in_channel")
     text, blocks = content(arguments, limits.MESSAGE_TEXT)
-    thread = _thread(workspace, channel, arguments.text("thread_ts"))
+    thread = thread_of(workspace, channel, arguments.text("thread_ts"))
     call.pace.take(channel.id, workspace.clock())
     message = workspace.add_message(channel.id, call.team.bot_user, text, blocks, thread_ts=thread, only_for=person)
     return {"message_ts": message.ts}
 
 
 def update(call: Call) -> Answer:
-    """chat.update. Text alone takes the blocks away and shows "(edited)"; neither text nor blocks is `no_text`."""
+    """chat.update. Text alone takes the blocks away and shows "(edited)"; neither text nor blocks is `no_text`.
+
+    What is being streamed is not edited; and one message not more than once a second for long.
+    """
     workspace, arguments = call.workspace, call.arguments
-    message = _own(call, "cant_update_message")
+    message = own_message(call, "cant_update_message")
     text, blocks = content(arguments, limits.UPDATED_TEXT)
+    stream = workspace.streams.get((message.channel, message.ts))
+    if stream is not None and workspace.clock() < stream.until:
+        raise SlackRefusal("streaming_state_conflict")
+    call.pace.take(f"{message.channel}:{message.ts}", workspace.clock(), burst=EDITS)
     extra = message.extra | {name: arguments.values[name] for name in KEPT if name in arguments.values}
     text = text if "text" in arguments.values else message.text
     connecting.placed(call, workspace.channels[message.channel], blocks)
@@ -116,6 +124,6 @@ def update(call: Call) -> Answer:
 
 def delete(call: Call) -> Answer:
     """chat.delete."""
-    message = _own(call, "cant_delete_message")
+    message = own_message(call, "cant_delete_message")
     call.workspace.change_message(message, deleted=True)
     return {"channel": message.channel, "ts": message.ts}

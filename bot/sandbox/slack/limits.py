@@ -64,7 +64,24 @@ _COMMON: dict[str, Check] = {
     "rich_text": shape({"type": TYPE, "elements": listing(anything, 0, 1000)}, _ID),
 }
 _COMMON[connections.KIND] = connections.block(by_type({**_COMMON}))
-_IN_MESSAGE = by_type({**_COMMON, "markdown": shape({"type": TYPE, "text": string(MARKDOWN)}, _ID)})
+_TASK = shape(
+    {"type": TYPE, "task_id": string(255), "title": string(3000)},
+    {
+        **_ID,
+        "status": choice("pending", "in_progress", "complete", "error"),
+        "details": anything,
+        "output": anything,
+        "sources": anything,
+    },
+)
+_IN_MESSAGE = by_type(
+    {
+        **_COMMON,
+        "markdown": shape({"type": TYPE, "text": string(MARKDOWN)}, _ID),
+        "task_card": _TASK,
+        "plan": shape({"type": TYPE, "title": string(3000)}, {**_ID, "tasks": listing(_TASK, 0, 50)}),
+    }
+)
 _IN_VIEW = by_type(_COMMON)
 
 _VIEW_FIELDS: dict[str, Check] = {

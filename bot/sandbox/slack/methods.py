@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import chat, connecting, limits, views
+from . import chat, connecting, limits, streams, views
 from .call import Answer, Call, Handler
 from .errors import SlackRefusal
 from .model import Channel, View
@@ -215,6 +215,9 @@ def methods() -> dict[str, Method]:
         "chat.postEphemeral": Method(chat.post_ephemeral, "chat:write"),
         "chat.update": Method(chat.update, "chat:write"),
         "chat.delete": Method(chat.delete, "chat:write"),
+        "chat.startStream": Method(streams.start, "chat:write"),
+        "chat.appendStream": Method(streams.append, "chat:write"),
+        "chat.stopStream": Method(streams.stop, "chat:write"),
         "conversations.open": Method(_conversations_open, "im:write"),
         "conversations.info": Method(_conversations_info, "channels:read"),
         "conversations.history": Method(_conversations_history, "im:history"),

@@ -48,6 +48,7 @@ class Workspace:
         self.response_urls: dict[str, ResponseUrl] = {}
         self.usergroups: dict[str, list[str]] = {}
         self.reads: dict[str, dict[str, str]] = {}
+        self.streams: dict[tuple[str, str], Any] = {}  # of messages that are being streamed; none outlives a restart
         self.connections = Connections()
         self.revision = 0
         self._last_ts = 0

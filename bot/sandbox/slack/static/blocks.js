@@ -47,6 +47,24 @@ function input(surface, block) {
     hint);
 }
 
+const STATUS = { pending: ["○", "to do"], in_progress: ["◐", "going on"], complete: ["✓", "done"], error: ["✗", "failed"] };
+
+function task(surface, block) {
+  const status = Object.hasOwn(STATUS, block.status ?? "") ? block.status : "pending";
+  const [mark, meaning] = STATUS[status];
+  const more = [block.details, block.output].filter(Boolean).map((rich) =>
+    h("div", { class: "quiet" }, richText(rich.elements, surface.markup)));
+  return h("div", { class: `block task is-${status}` },
+    h("span", { class: "mark", role: "img", "aria-label": meaning }, mark),
+    h("div", { class: "grow" }, h("span", { class: "said" }, block.title), more));
+}
+
+function plan(surface, block) {
+  return h("div", { class: "block plan" },
+    h("p", { class: "plan-title" }, block.title),
+    (block.tasks ?? []).map((each) => task(surface, each)));
+}
+
 const KINDS = {
   auth_provider: authProvider,
   section,
@@ -59,6 +77,8 @@ const KINDS = {
   image: (surface, block) =>
     h("figure", { class: "block" }, block.title ? h("figcaption", {}, surface.markup.text(block.title)) : null, picture(block, "large")),
   rich_text: (surface, block) => h("div", { class: "block rich" }, richText(block.elements, surface.markup)),
+  plan,
+  task_card: task,
   markdown: (surface, block) => h("div", { class: "block rich markdown" }, markdown(block.text)),
 };
 
