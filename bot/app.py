@@ -27,6 +27,8 @@ from bot.manifest import BOT_SCOPES, CONNECT_UI_SCOPE
 from bot.parts import Clock, audit_writer, checkpoints, identity_rooms, receipts, vault
 from bot.runner import Runner
 from bot.tasks import Tasks
+from bot.work import Stopping, Works
+from bot.work.store import MongoRunStore
 from handlers.accounts import AccountInvitations
 from handlers.answering import Answering
 from handlers.approvals import ApprovalClicks
@@ -54,8 +56,11 @@ from handlers.one_workspace import OneWorkspace
 from handlers.people import People
 from handlers.post import Post, client, connections
 from handlers.requests import Requests
+from handlers.screens import SlackScreens
 from handlers.socket_mode import Socket, app_of
+from handlers.stops import StopClicks
 from handlers.store import MongoDeliveryStore, MongoOpeningStore
+from handlers.streams import StreamingWorkspaces
 from handlers.tab import Home, HomeTab, Overheard, Sources
 from handlers.workspace import Workspaces
 from oauth import MongoAccountStore, MongoLinkStore, MongoStepUpStore, SealedStore, Vault, utc_now
@@ -113,6 +118,9 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     approval_store, histories = MongoApprovalStore(database, sealing), MongoHistoryStore(database, sealing)
     shown = Overheard(SlackCards(post, identity.links))
     approvals = ApprovalService(approval_store, audit, shown, Approvers(UserGroups(workspaces)), clock)
+    runs = MongoRunStore(database)
+    screens = SlackScreens(post, workspaces, StreamingWorkspaces(clock), clock)
+    works = Works(runs, screens, identity.links, audit, clock)
     runner = Runner(
         registry=registry,
         tokens=identity.broker,
@@ -124,6 +132,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         receipts=receipts(settings, clock),
         audience=settings.auth0_audience or "",
         clock=clock,
+        works=works,
     )
 
     answering = Answering(tasks, post)
@@ -152,6 +161,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     Commands(answering, requests, invitations, linking, links, approvals, audit_store, post, workspaces).listen(bolt)
     clicks.listen(bolt)
     decisions.listen(bolt)
+    StopClicks(answering, Stopping(runs, works, audit), links, invitations).listen(bolt)
     Events(links, invitations, post, tasks).listen(bolt)
     reports = None
     if connect_ui is not None:
@@ -201,6 +211,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
     stores: tuple[Indexed, ...] = (
         audit_store,
         approval_store,
+        runs,
         histories,
         deliveries,
         openings,

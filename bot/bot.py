@@ -71,6 +71,7 @@ class Bot:
             self.tasks.every(_LEARN, self.reports.see_to, "connections")
         self.tasks.every(_SWEEP, self.runner.sweep, "approvals")
         self.tasks.every(_SWEEP, self.runner.end_with_links, "ended links")
+        self.tasks.every(_SWEEP, self.runner.end_left_runs, "left runs")
         self.tasks.every(_SWEEP, self.identity.recover, "left leases")
         self.tasks.every(_REVOKE, self.identity.sweep, "revocations")
         self.tasks.every(_CHECKPOINT, self.checkpoints.sign, "checkpoints")

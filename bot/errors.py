@@ -6,6 +6,11 @@ CountersignError
 ├── ActionError
 │   ├── ActionUnknown
 │   └── ArgumentsInvalid
+├── WorkError
+│   ├── RunUnknown
+│   ├── NotYourRun
+│   ├── RunOver
+│   └── AlreadyStopping
 └── ApprovalError
     ├── ApprovalUnknown
     ├── NotYours
@@ -76,6 +81,40 @@ class ArgumentsInvalid(ActionError):
         self.problems = dict(problems)
         self.missing = missing
         super().__init__(", ".join([*problems, *missing]))
+
+
+class WorkError(CountersignError):
+    """Something about a call that goes on."""
+
+    code = "work"
+
+
+class RunUnknown(WorkError):
+    """Nothing of this name goes on, or has in the last day."""
+
+    code = "run_unknown"
+
+
+class NotYourRun(WorkError):
+    """The person has neither asked for it nor agreed to it."""
+
+    code = "not_your_run"
+
+
+class RunOver(WorkError):
+    """It has ended already; `outcome` says how."""
+
+    code = "run_over"
+
+    def __init__(self, outcome: str) -> None:
+        self.outcome = outcome
+        super().__init__(outcome)
+
+
+class AlreadyStopping(WorkError):
+    """Somebody has said so before."""
+
+    code = "already_stopping"
 
 
 class ApprovalError(CountersignError):

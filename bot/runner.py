@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 
@@ -20,6 +20,7 @@ from bot.approvals.ports import ApprovalStore
 from bot.approvals.service import ApprovalService, Draft
 from bot.approvals.states import agreed
 from bot.audit.writer import AuditWriter
+from bot.begun import Begun
 from bot.door import BROKE_OFF, Door, reason_of
 from bot.ended import EndedLinks
 from bot.errors import ActionError, ActionUnknown, ApprovalError, ArgumentsInvalid, AuditUnavailable, CountersignError
@@ -27,14 +28,17 @@ from bot.habits import Habits
 from bot.ports import People, Tokens
 from bot.receipts import Receipts
 from bot.sweep import Sweep
+from bot.work import Works
 from oauth import Clock, IdentityError, Principal
 from oauth.errors import ScopeRefused
 
 log = structlog.get_logger(__name__)
 
 _LONGEST_WHY = 500
+_PATIENCE = 10.0  # how long a round waits for what it has begun; the work itself goes on
+_ENDING = 6.0
+_AT_ONCE = 0.3  # what takes no longer changes the card once
 _TRIES = 3  # what brought down this many replicas brings down the next one too
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,11 @@ class Runner:
         clock: Clock,
         longest: float = 120.0,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        works: Works | None = None,
     ) -> None:
-        """`longest` is how long one call may take, in seconds; `pause` is how this waits."""
+        """`longest` is how long one call may take, in seconds, where its action does not say so; `pause` is how this
+        waits. With `works` people see what lasts, and can stop it.
+        """
         self._registry = registry
         self._tokens = tokens
         self._people = people
@@ -79,11 +86,12 @@ class Runner:
         self._approvals = approvals
         self._habits = habits
         self._audience = audience
-        self._door = Door(tokens, people, audit, audience, longest, receipts)
+        self._door = Door(tokens, people, audit, audience, longest, receipts, works)
+        self._works = works
         self._executions = Executions(store, clock, pause)
         self._ended_links = EndedLinks(store, approvals, people, clock)
-        self._sweep = Sweep(store, approvals, clock, self._ended_links, self.resume, self._left_behind)
-        self._running: set[asyncio.Task[Any]] = set()
+        self._sweep = Sweep(store, approvals, clock, self._ended_links, self._begin, self._left_behind)
+        self._begun = Begun(pause)
 
     async def run(self, principal: Principal, name: str, raw: Mapping[str, Any], origin: Origin) -> Finished | Waiting:
         """Check, then run or ask. Raises ActionUnknown, ArgumentsInvalid, TooLargeToShow, IdentityError or
@@ -112,7 +120,7 @@ class Runner:
         run = secrets.token_hex(16)
         if policy.kind == "none":
             work = self._door.call(principal, action, arguments, run, request=origin.request)
-            return Finished(action.name, await self._to_its_end(work))
+            return Finished(action.name, await self._begun.to_its_end(work))
         try:
             seen = await self._door.look(principal, action, arguments, run, request=origin.request)
             unusual = await self._habits.unusual(principal, name, arguments)
@@ -140,8 +148,23 @@ class Runner:
         """
         mine = await self._executions.begin(approval)
         if mine is not None:
-            await self._to_its_end(self._carry_out(mine))
+            await self._begun.to_its_end(self._carry_out(mine))
         return mine is not None
+
+    async def _begin(self, approval: Approval) -> None:
+        """As `resume`, for a round that has others to see to while this one takes its time."""
+        mine = await self._executions.begin(approval)
+        if mine is None:
+            return
+        work = self._begun.start(self._carry_out(mine))
+        if not await self._begun.for_a_while(work, _AT_ONCE):
+            await self._approvals.speak(mine)  # the card offers to stop it from now on, and no longer to undo it
+            await self._begun.for_a_while(work, _PATIENCE)
+
+    async def end_left_runs(self) -> None:
+        """Say of work that lasted, and whose process is gone, that nobody knows what came of it."""
+        if self._works is not None:
+            await self._works.sweep()
 
     async def sweep(self) -> None:
         """Pick up what a dead replica left, and say what is unsaid. For the periodic round of every replica."""
@@ -153,21 +176,12 @@ class Runner:
 
     async def close(self, seconds: float = 25.0) -> None:
         """Wait for what is being executed and said."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=seconds)
+        await self._begun.close(seconds)
+        if self._works is not None:
+            self._works.break_off()
+            await self._begun.close(_ENDING)
+            await self._works.close(_ENDING)
         await self._approvals.close()
-
-    async def _to_its_end(self, work: Coroutine[Any, Any, _Result]) -> _Result:
-        # A call that has begun is not broken off because whoever waited for it went away: its outcome would be lost.
-        task = asyncio.create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-        return await asyncio.shield(task)
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever waits gets it; if nobody does, asyncio must not print it
 
     async def _carry_out(self, approval: Approval) -> None:
         async with self._executions.alive(approval):
@@ -224,7 +238,7 @@ class Runner:
             return
         mine = await self._executions.take_over(approval)
         if mine is not None:
-            await self._to_its_end(self._carry_out(mine))
+            await self._begun.for_a_while(self._begun.start(self._carry_out(mine)), _PATIENCE)
 
     async def _refused(self, approval: Approval, reason: str) -> None:
         try:

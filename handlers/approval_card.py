@@ -29,6 +29,7 @@ from handlers.blocks import (
 )
 from handlers.inert import inert
 from handlers.message import Block, Message
+from handlers.work_cards import stop_button
 
 APPROVE = "approval.approve"
 DENY = "approval.deny"
@@ -69,6 +70,8 @@ def _ending(approval: Approval, part: Part) -> Block:
     if approval.state is State.APPROVED and approval.not_before is not None and part is not Part.CHANNEL:
         undo = button(UNDO, "Undo", style="danger", value=approval.id)
         return section(stands(approval)) | {"accessory": undo}
+    if approval.state is State.EXECUTING:
+        return section(stands(approval)) | {"accessory": stop_button(approval.run)}
     if approval.state is not State.PENDING or not approval.readable:
         return section(stands(approval))
     if part is Part.REQUESTER:

@@ -30,6 +30,8 @@ _REASONS = {
     "internal": "something in the bot failed",
     "no_answer": "the service did not answer",
     "interrupted": "the bot was stopped in mid-call",
+    "stopped": "somebody stopped it",
+    "store_unavailable": "the database did not answer",
 }
 
 
@@ -61,7 +63,7 @@ def reminder(approval: Approval) -> Message:
 def outcome(approval: Approval) -> Message:
     """Tell the requester how it ended, with what the service said."""
     name = _name(approval.action)
-    why = _why(approval.reason)
+    why = because(approval.reason)
     sentences = {
         State.DONE: f"✓ {name} is done{_thanks_to(approval)}.",
         State.FAILED: f"✗ {name} failed{why}.",
@@ -96,7 +98,7 @@ def _name(action: str) -> str:
 
 def stands(approval: Approval) -> str:
     """One line: what was decided, by whom, and how it stands."""
-    by, why, called_off = _by(approval), _why(approval.reason), _called_off(approval)
+    by, why, called_off = _by(approval), because(approval.reason), _called_off(approval)
     return {
         State.PENDING: "⏳ Waiting for a decision." if approval.readable else "✗ It can no longer be approved.",
         State.APPROVED: f"✓ Approved{by}. ⏳ It begins {_begins(approval)}.",
@@ -154,7 +156,7 @@ def _called_off(approval: Approval) -> str:
         return f"withdrawn by {person(last.by)}"
     if last is not None and last.verdict is Verdict.UNDO:
         return f"undone by {person(last.by)} before it began"
-    return f"cancelled{_why(approval.reason)}"
+    return f"cancelled{because(approval.reason)}"
 
 
 def person(slack: SlackUser) -> str:
@@ -165,7 +167,7 @@ def _note(approval: Approval) -> str:
     return f" Their reason: “{line(approval.note, 500)}”" if approval.note else ""
 
 
-def _why(reason: str | None) -> str:
+def because(reason: str | None) -> str:
     """A reason in words, after a colon; nothing where none is known."""
     if not reason:
         return ""

@@ -18,6 +18,7 @@ from handlers.connect import auth_provider
 from handlers.lists import actions_list, approvals_list, audit_list
 from handlers.message import Message
 from handlers.step_up_cards import STEP_UP, step_up_card
+from handlers.work_cards import RUN_STOP, work_card
 from oauth import Identity, Principal
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "LINK_ENTER_CODE",
     "LINK_NOT_ME",
     "LINK_OPEN",
+    "RUN_STOP",
     "STEP_UP",
     "UNDO",
     "WITHDRAW",
@@ -50,6 +52,7 @@ __all__ = [
     "status_card",
     "step_up_card",
     "waiting_note",
+    "work_card",
     "your_account",
 ]
 

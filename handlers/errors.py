@@ -13,6 +13,7 @@ from bot.errors import (
     ConfirmationWrong,
     CountersignError,
     NotYours,
+    RunOver,
     TooLate,
 )
 from handlers.blocks import code
@@ -66,6 +67,11 @@ _SENTENCES = {
     "approval_expired": "Too late: this request has expired, and nothing was done. Ask again if it is still wanted.",
     "too_large_to_show": "The values are too long to be shown whole on a card, so nobody could approve them.",
     "changed_since_asked": "The action was changed since it was shown, so nothing was done. Ask again.",
+    # work that lasts
+    "run_unknown": "Nothing goes on under this button: it has only just begun, or was over long ago. If you still "
+    "see that it is running, press it again.",
+    "not_your_run": "This one is not yours to stop: only whoever asked for it or agreed to it can.",
+    "already_stopping": "It is being stopped already. How it ended is said as soon as it has.",
     # the bot
     "audit_unavailable": "The audit trail cannot be written just now, so nothing was done. Please try again in a "
     "minute.",
@@ -79,6 +85,11 @@ _STATES = {
     "denied": "It was denied already.",
     "expired": "It has expired.",
     "cancelled": "It was cancelled.",
+}
+_OUTCOMES = {
+    "ok": "It is done.",
+    "failed": "It failed.",
+    "unknown": "Whether it was done is not known: look there.",
 }
 
 
@@ -103,6 +114,8 @@ def words(error: Exception) -> str:
             return "Your decision is counted already. Others have to agree too."
         case AlreadyDecided():
             return _STATES.get(error.state, "It was decided already.")
+        case RunOver():
+            return f"Too late to stop it: it is over already. {_OUTCOMES.get(error.outcome, '')}".rstrip()
         case CodeWrong(left=0):
             return "That was not the code, for the third time, so this login is void. `/agent link` starts anew."
         case CodeWrong(left=left):

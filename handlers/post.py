@@ -31,7 +31,7 @@ _PATIENCE, _IDLE = 10, 15.0  # seconds
 _MARKED = "countersign_card"
 _LOOKED_AT = 100
 _SKEW = timedelta(minutes=1)  # between Slack's clock and ours
-_POSTING = ("chat.postMessage", "chat.postEphemeral")
+_POSTING = ("chat.postMessage", "chat.postEphemeral", "chat.startStream")
 
 
 class _ByPost(AsyncWebClient):
@@ -83,6 +83,17 @@ def client(token: str, base_url: str, session: aiohttp.ClientSession | None = No
     """
     handlers: list[AsyncRetryHandler] = [_OnceIfItPosts(), AsyncRateLimitErrorRetryHandler(max_retry_count=3)]
     return _ByPost(token=token, base_url=base_url, timeout=_PATIENCE, retry_handlers=handlers, session=session)
+
+
+def impatient(web: AsyncWebClient) -> AsyncWebClient:
+    """The same for whoever has something newer to say by the time that Slack wants to hear more: it does not wait."""
+    return _ByPost(
+        token=web.token,
+        base_url=web.base_url,
+        timeout=_PATIENCE,
+        retry_handlers=[_OnceIfItPosts()],
+        session=web.session,
+    )
 
 
 class Post:

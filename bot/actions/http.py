@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import string
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +14,7 @@ import aiohttp
 from yarl import URL
 
 from bot import __version__
+from bot.actions.accepted import LOST, Accepted, accepted, same_origin, share
 from bot.actions.model import ActionResult, Call, Caller
 from bot.actions.readable import readable
 from oauth import AccessToken
@@ -28,10 +30,13 @@ _NO_ANSWER = "The service did not answer, so it may or may not have been done. L
 
 @dataclass(frozen=True, slots=True)
 class Http:
-    """Makes callers that share one session; `timeout` in seconds for a whole call."""
+    """Makes callers that share one session; `timeout` in seconds for one request, `pause` is how they wait for a
+    service that works on it.
+    """
 
     session: aiohttp.ClientSession
     timeout: float = 30.0
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def caller(self, method: str, url: str) -> Caller:
         """A caller for `url`, whose `{name}` places are filled with arguments, each as one path segment."""
@@ -66,9 +71,13 @@ class Http:
                     method, address, json=body, headers=headers, allow_redirects=False, timeout=limit
                 ) as answer:
                     onward = _onward(answer) if method in _SAFE else None
-                    if onward is None:
+                    later = accepted(answer) if method not in _SAFE else None
+                    if onward is None and later is None:
                         return _result(answer, *await _read(answer), one.token)
-                    address = onward
+                    said = (await _read(answer))[0] if later is not None else ""
+                if later is not None:
+                    return await self._awaited(later, said, one)
+                address = onward or address
             return ActionResult(ok=False, text="The service redirects the call in circles. Nothing was found.")
         except _NEVER_SENT:
             return ActionResult(ok=False, text="The service could not be reached; nothing was done. Try again later.")
@@ -77,17 +86,35 @@ class Http:
                 return ActionResult(ok=False, text="The service did not answer in time. Try again later.")
             return ActionResult(ok=False, text=_NO_ANSWER, unknown=True)
 
+    async def _awaited(self, later: Accepted, said: str, one: Call) -> ActionResult:
+        """What comes of a call that the service works on; people see how far it is meanwhile."""
+        limit = aiohttp.ClientTimeout(total=self.timeout, sock_connect=self.timeout / 3)
+        while True:
+            await one.report("The service works on it", fraction=share(said))
+            await self.pause(later.after)
+            token = await one.fresh_token()
+            headers = {"Authorization": f"Bearer {token.value}", "User-Agent": USER_AGENT, "Accept": "application/json"}
+            try:
+                async with self.session.get(
+                    later.monitor, headers=headers, allow_redirects=False, timeout=limit
+                ) as answer:
+                    said, cut = await _read(answer)
+                    place = answer.headers.get("Location", "")
+                    further = accepted(answer, later)
+                    result = same_origin(answer, place) if answer.status == 303 and place else None
+            except (aiohttp.ClientError, TimeoutError):
+                continue  # the question got lost, and not the work
+            if further is None and result is None:
+                return _ended(answer, said, cut, token)
+            later = further or Accepted(result or later.monitor, 1.0)
+
 
 def _onward(answer: aiohttp.ClientResponse) -> URL | None:
     """Where a redirect leads, if that is the same origin (RFC 6454); None for everything else."""
     if answer.status not in {301, 302, 303, 307, 308}:
         return None
-    try:
-        target = answer.url.join(URL(answer.headers.get("Location", ""), encoded=True))
-        same = target.origin() == answer.url.origin() and target.user is None
-    except ValueError:
-        return None
-    return target if same and target != answer.url else None
+    target = same_origin(answer, answer.headers.get("Location", ""))
+    return target if target != answer.url else None
 
 
 async def _read(answer: aiohttp.ClientResponse) -> tuple[str, bool]:
@@ -149,6 +176,13 @@ def _result(answer: aiohttp.ClientResponse, text: str, cut: bool, token: AccessT
     if 300 <= status < 400:
         sentence = "The service wanted to redirect the call, which is not followed with your token."
     return ActionResult(ok=False, text=f"{sentence} (HTTP {status})\n{shown}".strip(), status=status)
+
+
+def _ended(answer: aiohttp.ClientResponse, text: str, cut: bool, token: AccessToken) -> ActionResult:
+    """The service has said what came of it, or cannot be asked any more."""
+    if 200 <= answer.status < 300 and answer.status != 202:
+        return _result(answer, text, cut, token)
+    return ActionResult(ok=False, text=f"{LOST} (HTTP {answer.status})", status=answer.status, unknown=True)
 
 
 def _json(text: str) -> Any:

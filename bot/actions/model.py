@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import rfc8785
 
 from bot.actions.policy import Policy, Rule
+from bot.actions.progress import Progress, Stepped, StepState, Work
 from oauth import AccessToken, Principal
 
 Schema = Mapping[str, Any]
@@ -23,7 +26,9 @@ CONNECTION = r"^[a-zA-Z0-9](-?[a-zA-Z0-9]){0,127}$"
 class Call:
     """One execution: for whom, with what, under which token. `run` is the call's `Idempotency-Key`.
 
-    `receipt` says who has agreed to it, where somebody had to.
+    `receipt` says who has agreed to it, where somebody had to. What takes longer than a moment says how far it is by
+    `steps`, `step` and `report`; they raise nothing, whatever Slack does. Where somebody stops it, the action gets
+    `asyncio.CancelledError` and has a few seconds to leave things tidy.
     """
 
     principal: Principal
@@ -31,12 +36,46 @@ class Call:
     token: AccessToken
     run: str
     receipt: str | None = field(default=None, repr=False)
+    work: Work | None = field(default=None, repr=False, compare=False)
+
+    async def steps(self, *names: str) -> None:
+        """What there is to do, in order; none of it is begun."""
+        await self._show(lambda progress: progress.planned(names))
+
+    async def step(self, name: str, state: Stepped = "in_progress") -> None:
+        """This step begins, and the one before it is done; or it is `done`, `failed` or `pending`."""
+        known = StepState(state) if state in set(StepState) else StepState.IN_PROGRESS
+        await self._show(lambda progress: progress.stepped(name, known))
+
+    async def report(
+        self,
+        text: str | None = None,
+        *,
+        done: float | None = None,
+        of: float | None = None,
+        fraction: float | None = None,
+    ) -> None:
+        """What is being done now, and how far that is: `done` of `of`, or a `fraction` from 0 to 1."""
+        await self._show(lambda progress: progress.said(text, done, of, fraction))
+
+    async def fresh_token(self) -> AccessToken:
+        """A token that is good now, for the next part of work that outlives the first one.
+
+        It is asked for as that was: for the action's scopes and no more, and only while the person is linked. Raises
+        IdentityError or AuditUnavailable; then nothing more may be done.
+        """
+        return await self.work.fresh_token() if self.work is not None else self.token
+
+    async def _show(self, change: Callable[[Progress], Progress]) -> None:
+        if self.work is not None:
+            self.work.show(change(self.work.progress))
+        await asyncio.sleep(0)  # whoever only reports can be stopped, too
 
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
     """What came back: `text` for people, without the token. `unknown` says that it may have taken effect, and `data` is
-    the answer where that was JSON.
+    the answer where that was JSON. `reason` is why it was ended early, and not for actions to say.
     """
 
     ok: bool
@@ -44,6 +83,7 @@ class ActionResult:
     status: int | None = None
     unknown: bool = False
     data: Any = field(default=None, repr=False, compare=False)
+    reason: str | None = None
 
 
 def inert(result: ActionResult, token: str, longest: int = 4_000) -> ActionResult:
@@ -63,6 +103,7 @@ class Action:
     """What people may ask for. `parameters` has a JSON Schema each; one without a `default` is required.
 
     With `connection` it is called with the token of that third party's account, and `scopes` are that party's.
+    `longest` is how long a call may take, where that is not what every call may.
     """
 
     name: str
@@ -78,6 +119,7 @@ class Action:
     connection: str | None = None
     look: Looker | None = field(default=None, repr=False, compare=False)
     rules: tuple[Rule, ...] = field(default=(), repr=False, compare=False)
+    longest: timedelta | None = None
 
     def policy_for(self, arguments: Mapping[str, Any], principal: Principal) -> Policy:
         """Who has to agree to this very call: the first rule that matches says so, else the action's own policy."""

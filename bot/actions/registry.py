@@ -19,6 +19,7 @@ from oauth import Principal
 
 _NAME = r"[a-z][a-z0-9_]{0,63}"
 _MARK = "__countersign_action__"
+_LONGEST = timedelta(days=1)
 Function = Callable[..., Awaitable[ActionResult | str]]
 
 
@@ -70,13 +71,14 @@ def action(
     expires: timedelta = timedelta(minutes=15),
     idempotent: bool = False,
     policy: Policy | None = None,
+    longest: timedelta | None = None,
 ) -> Callable[[Function], Function]:
     """Mark an async function `(call, *, name: type, …)` as an action; its keyword parameters are the action's.
 
     It gets the `Call`, token included, and returns an `ActionResult` or the text of one. Raises ConfigurationError,
     at import, for what cannot be an action, and for a sensitive one that nobody is to approve. With `connection` the
     token in the `Call` is that third party's. `policy` says who has to agree where `approval` and `expires` do not
-    say enough.
+    say enough. `longest` is how long a call may take, at most a day; two minutes where nothing is said.
     """
     if sensitive and approval == "none":
         raise ConfigurationError(['sensitive=True and approval="none" contradict each other; drop one of them.'])
@@ -84,6 +86,8 @@ def action(
         raise ConfigurationError(["connection and audience contradict each other; drop one of them."])
     if connection is not None and not re.fullmatch(CONNECTION, connection):
         raise ConfigurationError(["connection must be the name of one at the identity provider."])
+    if longest is not None and not timedelta(0) < longest <= _LONGEST:
+        raise ConfigurationError(["longest must be more than nothing and at most a day."])
     options = {
         "description": description,
         "scopes": frozenset(scopes),
@@ -92,6 +96,7 @@ def action(
         "policy": policy or Policy(approval or ("self" if sensitive else "none"), expires=expires),
         "idempotent": idempotent,
         "connection": connection,
+        "longest": longest,
     }
 
     def mark(function: Function) -> Function:

@@ -49,6 +49,7 @@ AGENT = CommandHint(
         Completion("run list_orders", "", "See the orders of the shop"),
         Completion("run show_order", "order_id=A-1001", "See one order"),
         Completion("run refund_order", "order_id=A-1001 amount=500", "Refund an order; asks for your approval"),
+        Completion("run take_stock", "", "Count the shelves: takes a while, shows its steps, can be stopped"),
         Completion("run list_events", "", "See your calendar, once you have connected it"),
         Completion("run add_event", "title=Lunch date=2026-12-01", "Put an event there; asks for your approval"),
         Completion("approvals", "", "What waits for you"),
@@ -134,6 +135,7 @@ async def surroundings(
             "AUTH0_AUDIENCE": AUDIENCE,
             "AUTH0_SCOPES": " ".join(SCOPES),
             "DATA_DIR": str(data),
+            "ACTIONS_MODULES": "bot.sandbox.stock",
             "ACTIONS_FILE": str(_actions_file(data, shop_url, almanac.url)),
         }
         yield Surroundings(slack, tenant, shop, shop_url, almanac, public_url, environment)

@@ -19,6 +19,7 @@ from bot.habits import Habits
 from bot.receipts import Receipts
 from bot.runner import Runner, Waiting
 from bot.signing import Signer
+from bot.work import Works
 from oauth import AccessToken, Identity, Principal, SlackUser, Subject
 from oauth.errors import AccountNotConnected, IdentityError, NotLinked, ScopeRefused
 from oauth.models import LinkVersion
@@ -81,7 +82,10 @@ class FakeLinks:
 
 @dataclass
 class FakeTokens:
-    """A broker that keeps the broker's rules: the link must be the principal's own, and reach that far."""
+    """A broker that keeps the broker's rules: the link must be the principal's own, and reach that far.
+
+    While `lasting` holds, the last token is good yet and given again.
+    """
 
     links: FakeLinks
     error: IdentityError | None = None
@@ -89,6 +93,7 @@ class FakeTokens:
     accounts: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
     reaches: dict[str, frozenset[str]] = field(default_factory=dict)
     fresh_for: list[float] = field(default_factory=list)
+    lasting: bool = False
 
     async def token(
         self, principal: Principal, scopes: frozenset[str], audience: str, fresh_for: float = 0.0
@@ -117,6 +122,8 @@ class FakeTokens:
         live = await self.links.principal(principal.slack)
         if live is None or live.version != principal.version:
             raise NotLinked
+        if self.lasting and self.given:
+            return self.given[-1]
         now = datetime.now(UTC)
         number = len(self.given) + 1
         value = f"canary-{principal.sub}-{number}"
@@ -221,6 +228,7 @@ class World:
         longest: float = 60.0,
         patience: float = 10.0,
         cards: FakeCards | None = None,
+        works: Works | None = None,
     ) -> Replica:
         """One more process on the same database."""
         writer = AuditWriter(self.audit, AUDIT_KEY, self.clock)
@@ -239,6 +247,7 @@ class World:
             clock=self.clock,
             longest=longest,
             pause=pause,
+            works=works,
         )
         return Replica(runner, approvals, cards)
 

@@ -41,6 +41,7 @@ def test_every_error_that_people_meet_has_words(kind: type[Exception]) -> None:
         "ConfirmationNeeded": ConfirmationNeeded("order_id"),
         "ConfirmationWrong": ConfirmationWrong("order_id"),
         "TooLate": TooLate("done"),
+        "RunOver": of_bot.RunOver("ok"),
         "CodeWrong": CodeWrong(1),
         "AccountNotConnected": of_identity.AccountNotConnected("almanac", frozenset({"events:read"})),
         "ScopeRefused": ScopeRefused(frozenset({"a"})),
