@@ -5,7 +5,8 @@ CountersignError
 ├── AuditUnavailable
 ├── ActionError
 │   ├── ActionUnknown
-│   └── ArgumentsInvalid
+│   ├── ArgumentsInvalid
+│   └── PolicyUnclear
 ├── WorkError
 │   ├── RunUnknown
 │   ├── NotYourRun
@@ -70,6 +71,12 @@ class ActionUnknown(ActionError):
         self.name = name
         self.near = near
         super().__init__(name)
+
+
+class PolicyUnclear(ActionError):
+    """A rule of the action could not be worked out, and nothing would be enough for it and for what applies else."""
+
+    code = "policy_unclear"
 
 
 class ArgumentsInvalid(ActionError):

@@ -23,7 +23,15 @@ from bot.audit.writer import AuditWriter
 from bot.begun import Begun
 from bot.door import BROKE_OFF, Door, reason_of
 from bot.ended import EndedLinks
-from bot.errors import ActionError, ActionUnknown, ApprovalError, ArgumentsInvalid, AuditUnavailable, CountersignError
+from bot.errors import (
+    ActionError,
+    ActionUnknown,
+    ApprovalError,
+    ArgumentsInvalid,
+    AuditUnavailable,
+    CountersignError,
+    PolicyUnclear,
+)
 from bot.habits import Habits
 from bot.ports import People, Tokens
 from bot.receipts import Receipts
@@ -226,7 +234,10 @@ class Runner:
             action = self._registry.get(approval.action)
         except ActionUnknown:
             return None
-        policy = action.policy_for(approval.arguments, principal) if principal else approval.policy
+        try:
+            policy = action.policy_for(approval.arguments, principal) if principal else approval.policy
+        except PolicyUnclear:
+            return None
         same = approval.readable and digest_of(action, approval.arguments, policy) == approval.digest
         return action if same else None
 

@@ -65,6 +65,8 @@ _SENTENCES = {
     "approvers_unknown": "Slack does not say just now who may decide this, so nothing was counted. Please try again in "
     "a minute.",
     "approval_expired": "Too late: this request has expired, and nothing was done. Ask again if it is still wanted.",
+    "policy_unclear": "A rule of this action could not be worked out for these values, so nothing was asked or done. "
+    "Please tell whoever runs me.",
     "too_large_to_show": "The values are too long to be shown whole on a card, so nobody could approve them.",
     "changed_since_asked": "The action was changed since it was shown, so nothing was done. Ask again.",
     # work that lasts

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from bot.actions.arguments import exact, unfit
 from bot.actions.model import CONNECTION
 from bot.actions.policy import Policy
-from bot.actions.rules import CelRule, compiled, lighter
+from bot.actions.rules import CelRule, compiled
 
 NAME = r"^[a-z][a-z0-9_]{0,63}$"
 _DURATION = re.compile(r"(\d{1,6})(s|m|h|d)")
@@ -187,7 +187,7 @@ class Definition(Asking):
                 program = compiled(rule.when, frozenset(self.parameters))
             except ValueError as error:
                 raise ValueError(f"rule {number}: {error}") from None
-            found.append(CelRule(policy, lighter(policy, self.policy), program))
+            found.append(CelRule(policy, program))
         return tuple(found)
 
     @property

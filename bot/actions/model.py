@@ -7,12 +7,14 @@ import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import reduce
 from typing import Any
 
 import rfc8785
 
 from bot.actions.policy import Policy, Rule
 from bot.actions.progress import Progress, Stepped, StepState, Work
+from bot.actions.strictness import strictest
 from oauth import AccessToken, Principal
 
 Schema = Mapping[str, Any]
@@ -122,8 +124,21 @@ class Action:
     longest: timedelta | None = None
 
     def policy_for(self, arguments: Mapping[str, Any], principal: Principal) -> Policy:
-        """Who has to agree to this very call: the first rule that matches says so, else the action's own policy."""
-        return next((rule.policy for rule in self.rules if rule.matches(arguments, principal)), self.policy)
+        """Who has to agree to this very call: the first rule that matches says so, else the action's own policy.
+
+        Where nobody can tell whether an earlier rule matches, it has to be enough for that one, too. Raises
+        PolicyUnclear where nothing is.
+        """
+        doubtful = []
+        policy = self.policy
+        for rule in self.rules:
+            matches = rule.matches(arguments, principal)
+            if matches:
+                policy = rule.policy
+                break
+            if matches is None:
+                doubtful.append(rule.policy)
+        return reduce(strictest, doubtful, policy)
 
     @property
     def may_run_at_once(self) -> bool:

@@ -54,5 +54,5 @@ class Rule(Protocol):
     def policy(self) -> Policy:
         """The whole policy where it matches."""
 
-    def matches(self, arguments: Mapping[str, Any], principal: Principal) -> bool:
-        """Whether it is for this call. What cannot be told matches: then it is the exception that applies."""
+    def matches(self, arguments: Mapping[str, Any], principal: Principal) -> bool | None:
+        """Whether it is for this call; None where that cannot be told."""

@@ -50,36 +50,19 @@ def compiled(expression: str, parameters: frozenset[str]) -> Program:
 
 @dataclass(frozen=True, slots=True)
 class CelRule:
-    """One exception. `lighter` says that its policy asks for less than the action's own."""
+    """One exception."""
 
     policy: Policy
-    lighter: bool
     program: Program = field(repr=False, compare=False)
 
-    def matches(self, arguments: Mapping[str, Any], principal: Principal) -> bool:
-        """Whether it is for this call. What cannot be told matches, unless that would ask for less."""
+    def matches(self, arguments: Mapping[str, Any], principal: Principal) -> bool | None:
+        """Whether it is for this call; None where that cannot be told."""
         try:
             found = self.program.execute({"arguments": dict(arguments), "principal": _facts(principal)})
         except Exception as error:
             log.warning("rule_failed", kind=type(error).__name__)
-            return not self.lighter
-        return found if isinstance(found, bool) else not self.lighter
-
-
-def lighter(rule: Policy, base: Policy) -> bool:
-    """Whether a policy asks for less than another, in any respect: then a doubt must not lead to it."""
-    strength = {"none": 0, "self": 1, "ciba": 2, "other": 3}
-    weaker = (
-        strength[rule.kind] < strength[base.kind],
-        rule.quorum < base.quorum,
-        base.step_up and not rule.step_up,
-        rule.hold < base.hold,
-        base.confirm is not None and rule.confirm is None,
-        base.reason and not rule.reason,
-        rule.expires > base.expires,
-        rule.kind == base.kind == "other" and (rule.approvers, rule.channel) != (base.approvers, base.channel),
-    )
-    return any(weaker)
+            return None
+        return found if isinstance(found, bool) else None
 
 
 def _facts(principal: Principal) -> dict[str, Any]:

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from bot.actions import Action
 from bot.actions.file import load
 from bot.actions.policy import Policy
-from bot.actions.rules import CelRule, compiled, lighter
-from bot.errors import ConfigurationError
+from bot.actions.rules import CelRule, compiled
+from bot.actions.strictness import strictest
+from bot.errors import ConfigurationError, PolicyUnclear
 from oauth import Identity, Subject
-from tests.fakes.runner import person
+from tests.fakes.runner import Deed, person
 
 PLAIN = """
 [[action]]
@@ -173,7 +174,7 @@ def test_a_rule_is_part_of_the_definition(tmp_path: Path) -> None:
 
 
 def test_one_more_login_is_asked_for_by_an_action_or_a_rule(tmp_path: Path) -> None:
-    """A rule that does not name it leaves it; one that takes it away asks for less, so a doubt does not lead there."""
+    """A rule that does not name it leaves it."""
     action = loaded(
         tmp_path,
         'approval = "none"\nstep_up = true\n'
@@ -181,9 +182,8 @@ def test_one_more_login_is_asked_for_by_an_action_or_a_rule(tmp_path: Path) -> N
         '[[action.rules]]\nwhen = "arguments.amount > 3"\napproval = "self"\nstep_up = false',
     )
     assert [(one.policy.kind, one.policy.step_up) for one in action.rules] == [("self", True), ("self", False)]
-    assert [one.lighter for one in action.rules] == [False, True]  # type: ignore[attr-defined]
     plain = loaded(tmp_path, '[[action.rules]]\nwhen = "arguments.amount > 5"\nstep_up = true')
-    assert (plain.policy.step_up, plain.rules[0].policy.step_up, plain.rules[0].lighter) == (False, True, False)  # type: ignore[attr-defined]
+    assert (plain.policy.step_up, plain.rules[0].policy.step_up) == (False, True)
 
 
 def test_what_does_not_name_it_is_defined_as_before_there_was_such_a_thing(tmp_path: Path) -> None:
@@ -198,20 +198,40 @@ def test_what_does_not_name_it_is_defined_as_before_there_was_such_a_thing(tmp_p
     assert loaded(tmp_path, "step_up = true").definition["step_up"] is True
 
 
-def rule(when: str, policy: Policy, base: Policy) -> CelRule:
-    """An exception to `base`."""
-    return CelRule(policy, lighter(policy, base), compiled(when, frozenset({"amount", "order_id"})))
-
-
 DOUBTS = ["arguments.order_id > 5", "arguments.amount", "size(arguments.amount) > 1", "arguments.amount / 0 > 1"]
+
+
+def doubtful(when: str, policy: Policy, base: Policy) -> Policy:
+    """What is asked for where a rule of an action cannot be told."""
+    one = CelRule(policy, compiled(when, frozenset({"amount", "order_id"})))
+    return replace(Deed().action(), policy=base, rules=(one,)).policy_for(ORDER, ADA)
 
 
 @pytest.mark.parametrize("when", DOUBTS)
 def test_a_doubt_leads_to_more_and_never_to_less(when: str) -> None:
-    """An expression that fails, or is neither true nor false (guards: the two `not self.lighter`)."""
-    heavy, light = Policy("other", channel="C1"), Policy("none")
-    assert rule(when, heavy, Policy("self")).matches(ORDER, ADA)
-    assert not rule(when, light, Policy("self")).matches(ORDER, ADA)
+    """An expression that fails, or is neither true nor false (guards: `None` of `matches`, `strictest`)."""
+    heavy, light = Policy("other", channel="C1", expires=timedelta(hours=1)), Policy("none")
+    assert doubtful(when, heavy, Policy("self")) == replace(heavy, expires=Policy().expires)
+    assert doubtful(when, light, Policy("self")) == Policy("self")
+    assert doubtful(when, Policy("self", hold=timedelta(hours=1)), heavy).hold == timedelta(hours=1)
+
+
+def test_of_two_that_take_nobody_s_place_neither_is_taken() -> None:
+    """Different people, different values to type, one's own device and somebody else: refused (guards in
+    `strictest`)."""
+    bob, both = Policy("other", approvers=("UBOB",)), Policy("other", approvers=("UBOB", "UCAROL"))
+    assert strictest(both, bob).approvers == ("UBOB",)
+    for one, other in (
+        (bob, Policy("other", approvers=("UCAROL",))),
+        (bob, Policy("other", channel="C1")),
+        (bob, replace(both, quorum=2)),
+        (Policy("other", channel="C1"), Policy("other", channel="C2")),
+        (Policy(confirm="amount"), Policy(confirm="order_id")),
+        (Policy("ciba"), bob),
+    ):
+        for first, second in ((one, other), (other, one)):
+            with pytest.raises(PolicyUnclear):
+                strictest(first, second)
 
 
 POLICIES = st.builds(
@@ -228,11 +248,25 @@ POLICIES = st.builds(
 )
 
 
+STRENGTH = {"none": 0, "self": 1, "other": 2}
+
+
 @given(POLICIES, POLICIES)
-def test_of_two_policies_that_differ_at_least_one_is_lighter(one: Policy, other: Policy) -> None:
-    """So nothing that asks for less passes for something that asks for more; the same asks for no less."""
-    assert not lighter(one, one)
-    strictly_more = not lighter(one, other) and lighter(other, one)
-    if one != other and not strictly_more:
-        same = replace(one, approvers=other.approvers, channel=other.channel)
-        assert lighter(one, other) or same == other
+def test_the_strictest_asks_for_at_least_as_much_as_each(one: Policy, other: Policy) -> None:
+    """In every respect; and the same whoever is named first, but for what is no matter of strictness."""
+    try:
+        assert (strictest(one, one), strictest(other, other)) == (one, other)
+        found = strictest(one, other)
+    except PolicyUnclear:
+        return
+    for each in (one, other):
+        assert STRENGTH[found.kind] >= STRENGTH[each.kind]
+        assert found.quorum >= each.quorum or found.kind != "other"
+        assert found.step_up or not each.step_up
+        assert found.hold >= each.hold
+        assert found.expires <= each.expires
+        assert each.confirm in {None, found.confirm}
+        assert found.reason or not each.reason
+        if found.kind == each.kind == "other" and each.approvers:
+            assert set(found.approvers) <= set(each.approvers)
+            assert found.approvers

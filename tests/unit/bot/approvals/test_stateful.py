@@ -98,18 +98,24 @@ class Approvals(RuleBasedStateMachine):
         at=st.integers(0, 1),
         twice=st.booleans(),
         burn=st.none() | st.integers(0, 40),
+        then=st.booleans(),
     )
-    def vote(self, request: str, seat: int, verdict: Verdict, at: int, twice: bool, burn: int | None) -> None:
-        """Somebody presses a button, maybe once more at the other replica; and one of the two may die over it.
+    def vote(
+        self, request: str, seat: int, verdict: Verdict, at: int, twice: bool, burn: int | None, then: bool
+    ) -> None:
+        """Somebody presses a button, maybe once more at the other replica; and one of the two may die over it, which
+        the other may find out before anything else happens.
 
-        Mostly somebody who may, else anybody.
+        Mostly it is somebody who may, else anybody.
         """
         self.replicas[at][1].left = burn
         who = self._seated(request)[seat // 2 % len(self._seated(request))] if seat < 6 else NAMES[seat % len(NAMES)]
         votes = [self._voted(at, request, who, verdict)]
         votes += [self._voted(1 - at, request, who, verdict)] if twice else []
         self._together(votes)
-        self._bury()
+        if self._bury() and then:
+            self.clock.forward(seconds=11)
+            self._together([self._at(1 - at).runner.sweep()])
 
     @rule(request=requests, who=st.sampled_from(NAMES), at=st.integers(0, 1), burn=st.none() | st.integers(0, 15))
     def take_back(self, request: str, who: str, at: int, burn: int | None) -> None:
@@ -305,12 +311,14 @@ class Approvals(RuleBasedStateMachine):
                 raise one
         return found
 
-    def _bury(self) -> None:
+    def _bury(self) -> bool:
         """A process that has died is gone, and another one starts; what did not burn out is put out."""
+        died = False
         for at, (_, fuse) in enumerate(self.replicas):
             if fuse.dead:
-                self.replicas[at] = self._replica()
+                self.replicas[at], died = self._replica(), True
             fuse.left = None
+        return died
 
 
 Approvals.TestCase.settings = settings(
