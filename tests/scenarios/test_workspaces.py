@@ -120,7 +120,7 @@ async def test_t59_the_same_user_id_in_two_workspaces_is_two_people(country: Cou
     assert await country.linked() == ["T0COUNTER:U0BOB", "T0SECOND:U0BOB"]
     await country.says(SECOND.id, BOB, "run list_orders")
     await country.gets(SECOND.id, BOB, "linked")
-    await country.slack.until(lambda: [c for c in country.calls() if c.sub == "auth0|carol"] or None, 10)
+    await eventually(lambda: country.calls("auth0|carol"))
     assert country.calls("auth0|bob") == []
 
 
