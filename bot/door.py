@@ -64,10 +64,11 @@ class Door:
         """Carry it out. Raises IdentityError or AuditUnavailable before anything was called."""
         common = _common(principal, action, arguments, run, approval.id if approval else None, request)
         token = await self._entered(principal, action, common)
-        audience = action.audience or self.audience
-        receipt = self.receipts.make(approval, audience, token) if approval and not action.connection else None
-        call, stop = Call(principal, arguments, token, run, receipt), None
+        receipt, stop = None, None
         try:
+            if approval is not None and action.connection is None:
+                receipt = self.receipts.make(approval, action.audience or self.audience, token)
+            call = Call(principal, arguments, token, run, receipt)
             result, stop = await self._carried_out(call, action, approval, common)
         except Stopped as stopped:
             stop = stopped.stop

@@ -119,7 +119,7 @@ async def surroundings(
         stack.push_async_callback(tenant.stop)
         await _started(tenant.start(HOST, tenant_port), tenant_port)
         almanac.client.redirect_uris.add(tenant.vault.callback_url)
-        shop = SampleApi(data / "shop", issuer=tenant.issuer, audience=AUDIENCE)
+        shop = SampleApi(data / "shop", issuer=tenant.issuer, audience=AUDIENCE, receipts_from=public_url)
         stack.push_async_callback(shop.stop)
         shop_url = await _started(shop.start(HOST, shop_port), shop_port)
         environment = {

@@ -382,3 +382,15 @@ async def test_t15_an_expired_link_is_one_click_from_a_fresh_one(town: Town) -> 
     card = await town.sees_control(ADA, "link.open", after=before)
     fresh = next(e["url"] for e in controls(card) if e.get("action_id") == "link.open")
     assert "You are linked" in await town.signs_in(fresh, "ada")
+
+
+async def test_t45_a_large_refund_of_the_demo_is_for_somebody_else_to_agree_to(town: Town) -> None:
+    """Ada asks, Bob agrees, and the shop takes the receipt that says so (guard: the first rule of the demo's file)."""
+    await town.links(ADA, "ada")
+    await town.links(BOB, "bob")
+    await town.types(ADA, "run refund_order order_id=A-1006 amount=20000")
+    card = await town.sees_control(BOB, "approval.approve")
+    await town.clicks(BOB, card, "approval.approve")
+    await town.sees(ADA, r"is done, approved by <@U0BOB>")
+    (call,) = [one for one in town.calls() if one.path.endswith("/refund")]
+    assert (call.sub, call.status) == ("auth0|ada", 200)

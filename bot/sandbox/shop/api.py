@@ -15,6 +15,7 @@ from oauth import Clock
 from .books import Books
 from .guard import Caller, Denied, Guard, permitted
 from .model import Call, Done, Order
+from .receipts import Receipts
 
 _LONGEST_REASON = 500
 _LONGEST_KEY = 255
@@ -30,6 +31,7 @@ class Api:
     books: Books
     guard: Guard
     clock: Clock
+    receipts: Receipts | None = None
 
     def add_to(self, app: web.Application) -> None:
         """Mount the routes."""
@@ -48,11 +50,18 @@ class Api:
     async def refund_order(self, request: web.Request, caller: Caller) -> Answer:
         """`POST /orders/{id}/refund` with `amount` in cents and maybe a `reason`.
 
-        With an `Idempotency-Key` the same request of the same person is carried out once and answered alike.
+        With an `Idempotency-Key` the same request of the same person is carried out once and answered alike. Where
+        the shop insists on receipts, one has to say that somebody agreed to just this.
         """
-        amount, reason = _wanted(await _body(request))
+        body = await _body(request)
+        amount, reason = _wanted(body)
+        receipt = None
+        if self.receipts is not None:
+            values = {"order_id": request.match_info["id"], **body}
+            receipt = await self.receipts.approved(request, caller, values, "orders:refund")
         key = request.headers.get("Idempotency-Key")
         if key is None:
+            self._taken(receipt)
             return self._refund(request, amount, reason)
         if not 0 < len(key) <= _LONGEST_KEY:
             raise Denied(400, "invalid_request", f"Idempotency-Key must have 1 to {_LONGEST_KEY} characters.")
@@ -62,6 +71,7 @@ class Api:
         if former is not None and former.digest != digest:
             raise Denied(422, "idempotency_key_reused", "This Idempotency-Key belongs to another request.")
         if former is None:
+            self._taken(receipt)
             try:
                 status, answer = self._refund(request, amount, reason)
             except Denied as denied:
@@ -69,6 +79,10 @@ class Api:
             former = Done(digest, status, answer)
             self.books.remember(name, former)
         return former.status, former.body
+
+    def _taken(self, receipt: str | None) -> None:
+        if self.receipts is not None and receipt is not None:
+            self.receipts.take(receipt)
 
     def _refund(self, request: web.Request, amount: int, reason: str) -> Answer:
         order = self._order(request)

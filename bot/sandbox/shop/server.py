@@ -14,6 +14,7 @@ from .books import Books
 from .guard import Guard
 from .model import Call, Order
 from .page import Page
+from .receipts import Receipts
 
 _BODY_LIMIT = 65_536
 _ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 – compared with, not bound to
@@ -22,12 +23,22 @@ _ANYWHERE = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 – compared with, no
 class SampleApi:
     """A small protected API: `GET /orders`, `GET /orders/{id}`, `POST /orders/{id}/refund`.
 
-    `data_dir` keeps `shop.json`; `issuer` and `audience` are what tokens must say, to the letter.
+    `data_dir` keeps `shop.json`; `issuer` and `audience` are what tokens must say, to the letter. With `receipts_from`,
+    the public address of a bot, refunds need its receipt of an approval.
     """
 
-    def __init__(self, data_dir: Path | str, *, issuer: str, audience: str, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        data_dir: Path | str,
+        *,
+        issuer: str,
+        audience: str,
+        receipts_from: str | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
         self._books = Books(Path(data_dir) / "shop.json")
         self._guard = Guard(issuer, audience, clock)
+        self._receipts = Receipts(receipts_from, audience, clock) if receipts_from is not None else None
         self._clock = clock
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -35,7 +46,7 @@ class SampleApi:
     def app(self) -> web.Application:
         """The aiohttp application with every route."""
         app = web.Application(client_max_size=_BODY_LIMIT)
-        Api(self._books, self._guard, self._clock).add_to(app)
+        Api(self._books, self._guard, self._clock, self._receipts).add_to(app)
         Page(self._books).add_to(app)
         icon.add_to(app)
         return app
