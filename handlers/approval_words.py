@@ -66,11 +66,8 @@ def outcome(approval: Approval) -> Message:
     why = because(approval.reason)
     sentences = {
         State.DONE: f"✓ {name} is done{_thanks_to(approval)}.",
-        State.FAILED: f"✗ {name} failed{why}.",
-        State.UNKNOWN: (
-            f"{name}: whether it was done is not known{why}. Look there before you ask again; "
-            f"the call's `Idempotency-Key` is {code(approval.run)}."
-        ),
+        State.FAILED: f"✗ {name}{_thanks_to(approval)} failed{why}.",
+        State.UNKNOWN: f"{name}{_thanks_to(approval)}: whether it was done is not known{why}. {_look_there(approval)}",
         State.DENIED: f"✗ {name} was denied{_by(approval)}. Nothing was done.{_note(approval)}",
         State.EXPIRED: f"✗ {name} has expired: nobody decided in time. Nothing was done; you can ask again.",
         State.CANCELLED: f"✗ {name} was {_called_off(approval)}. Nothing was done.",
@@ -105,7 +102,7 @@ def stands(approval: Approval) -> str:
         State.EXECUTING: f"✓ Approved{by}. ⏳ It is running.",
         State.DONE: f"✓ Approved{by}, and done.",
         State.FAILED: f"✗ Approved{by}, but it failed{why}.",
-        State.UNKNOWN: f"Approved{by}; whether it was done is not known{why}. Look there before you ask again.",
+        State.UNKNOWN: f"Approved{by}; whether it was done is not known{why}. {_look_there(approval)}",
         State.DENIED: f"✗ Denied{by}. Nothing was done.{_note(approval)}",
         State.EXPIRED: "✗ Expired: nobody decided in time. Nothing was done.",
         State.CANCELLED: f"✗ {called_off[:1].upper()}{called_off[1:]}. Nothing was done.",
@@ -126,7 +123,14 @@ def _by(approval: Approval) -> str:
 
 
 def _thanks_to(approval: Approval) -> str:
-    return f", approved{people(approval, ' by ')}" if approval.policy.kind == "other" else ""
+    """Who agreed, under every policy; nothing where nobody is on record."""
+    agreed = people(approval, ", approved by ")
+    return f"{agreed}," if agreed and approval.state is State.FAILED else agreed
+
+
+def _look_there(approval: Approval) -> str:
+    """What to do where nobody knows; the key is what the service knows the call by."""
+    return f"Look there before you ask again; the call's `Idempotency-Key` is {code(approval.run)}."
 
 
 def people(approval: Approval, lead: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from bot.actions.model import ActionResult
 from bot.actions.policy import Policy
 from bot.approvals import State, Verdict, Vote
+from bot.approvals.model import Part
 from bot.errors import TooLargeToShow
 from handlers import blocks, cards
 from handlers.message import Message
@@ -253,6 +254,35 @@ def test_the_outcome_says_how_it_ended(state: State, words: str, shows_result: b
     assert_sound(message)
     assert words in message.text
     assert (texts(message, "text") == ["<!channel> ok"]) is shows_result
+
+
+@pytest.mark.parametrize("kind", ["self", "other", "ciba"])
+@pytest.mark.parametrize("state", [State.DONE, State.FAILED, State.UNKNOWN, State.DENIED])
+def test_the_outcome_says_who_decided(kind: Literal["self", "other", "ciba"], state: State) -> None:
+    """Under every policy the requester reads whose decision it was, whatever came of it."""
+    asked = replace(ASKED, policy=replace(ASKED.policy, kind=kind), state=state, votes=(vote("U0BOB", state),))
+    message = cards.outcome(asked)
+    assert_sound(message)
+    assert "by <@U0BOB>" in message.text
+
+
+@pytest.mark.parametrize("part", Part)
+def test_where_nobody_knows_everybody_reads_the_key_of_the_call(part: Part) -> None:
+    """Whoever looks there finds the call by its `Idempotency-Key`: the requester and the approvers are told it."""
+    unknown = replace(ASKED, run="0c7e15", state=State.UNKNOWN, votes=(vote("U0BOB", State.UNKNOWN),))
+    assert "`Idempotency-Key` is `0c7e15`" in said(cards.approval_card(unknown, part=part))
+    assert "`Idempotency-Key` is `0c7e15`" in cards.outcome(unknown).text
+
+
+def test_t50_the_reason_of_a_denial_is_inert() -> None:
+    """What the approver typed reaches the requester, and does nothing there."""
+    denied = replace(
+        ASKED, state=State.DENIED, note="<!channel> \u202e*no*\u2028`x`", votes=(vote("U0BOB", State.DENIED),)
+    )
+    message = cards.outcome(denied)
+    assert_sound(message)
+    assert "Their reason: “&lt;!channel&gt;" in message.text.replace("\u2060", "")
+    assert not {"\u202e", "\u2028"} & set(message.text)
 
 
 @pytest.mark.parametrize(
