@@ -19,6 +19,7 @@ class Call:
     """`team` is the workspace for which the answer is, `scopes` what the token was granted there.
 
     A token of a whole organization (`org_wide`) may name one of its workspaces in `team_id`; else it is the first.
+    `base` is the address of the sandbox, without a trailing slash.
     """
 
     workspace: Workspace
@@ -27,6 +28,7 @@ class Call:
     pace: Pace
     scopes: tuple[str, ...]
     org_wide: bool = False
+    base: str = ""
 
 
 Handler = Callable[[Call], Answer]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from . import chat, connecting, limits, streams, views
+from . import chat, connecting, files, limits, streams, views
 from .call import Answer, Call, Handler
 from .errors import SlackRefusal
 from .model import Channel, View
@@ -223,6 +223,8 @@ def methods() -> dict[str, Method]:
         "conversations.history": Method(_conversations_history, "im:history"),
         "conversations.list": Method(_conversations_list, "channels:read", of_team=True),
         "conversations.members": Method(_conversations_members, "channels:read"),
+        "files.completeUploadExternal": Method(files.complete_upload, "files:write"),
+        "files.getUploadURLExternal": Method(files.get_upload_url, "files:write"),
         "team.info": Method(_team_info, "team:read"),
         "usergroups.users.list": Method(_usergroup_members, "usergroups:read", of_team=True),
         "users.info": Method(_users_info, "users:read"),

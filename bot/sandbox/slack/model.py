@@ -163,6 +163,35 @@ class Trigger:
 
 
 @dataclass
+class Upload:
+    """A file on its way: `key` is the secret part of its address, `length` in bytes what was announced."""
+
+    id: str
+    key: str
+    name: str
+    length: int
+    kind: str
+    content: bytes | None = None
+
+    def as_slack(self, team: Team, title: str | None = None) -> dict[str, Any]:
+        """The `file` object of a snippet (docs.slack.dev, "File object"), its text whole in `preview`."""
+        shown = (self.content or b"").decode("utf-8", "replace")
+        return {
+            "id": self.id,
+            "name": self.name,
+            "title": title or self.name,
+            "mimetype": "text/plain",
+            "filetype": self.kind or "text",
+            "mode": "snippet",
+            "size": self.length,
+            "user": team.bot_user,
+            "user_team": team.id,
+            "preview": shown,
+            "preview_is_truncated": False,
+        }
+
+
+@dataclass
 class ResponseUrl:
     """A `response_url`: five uses in thirty minutes. `ts` is the message that was clicked, if one was."""
 

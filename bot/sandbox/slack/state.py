@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from .connections import Connections
 from .errors import NoSuchThing, SlackRefusal
-from .model import Blocks, Channel, Message, ResponseUrl, Trigger, View
+from .model import Blocks, Channel, Message, ResponseUrl, Trigger, Upload, View
 from .people import RESIDENTS, Person
 from .team import FIRST, Team
 
@@ -46,6 +46,7 @@ class Workspace:
         self.stacks: dict[str, list[View]] = {}
         self.triggers: dict[str, Trigger] = {}
         self.response_urls: dict[str, ResponseUrl] = {}
+        self.uploads: dict[str, Upload] = {}
         self.usergroups: dict[str, list[str]] = {}
         self.reads: dict[str, dict[str, str]] = {}
         self.streams: dict[tuple[str, str], Any] = {}  # of messages that are being streamed; none outlives a restart

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from aiohttp import web
 
 from . import arguments as given
+from . import files
 from .arguments import Arguments
 from .call import Call
 from .errors import SlackRefusal
@@ -24,6 +25,7 @@ SCOPES = (
     "channels:read",
     "chat:write",
     "commands",
+    "files:write",
     "im:history",
     "im:read",
     "im:write",
@@ -90,6 +92,23 @@ class WebApi:
     def add_routes(self, app: web.Application) -> None:
         """Mount it."""
         app.router.add_route("*", "/api/{method}", self._handle)
+        app.router.add_post("/upload/v1/{home}/{key}", self._upload)
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        """A file's bytes, raw or as the one part of a form; faults and tests call it `upload`."""
+        fault = self._next_fault("upload")
+        if fault is not None and fault.kind != "lost":
+            raise web.HTTPTooManyRequests if fault.kind == "ratelimited" else web.HTTPInternalServerError
+        place = request.match_info
+        try:
+            files.receive(self.workspaces.find(place["home"]), place["key"], await _content(request))
+        except SlackRefusal as refusal:
+            self._remember("upload", {}, refusal.error, None)
+            return web.Response(text=refusal.error, status=refusal.status)
+        self._remember("upload", {}, None, None)
+        if fault is not None and request.transport is not None:
+            request.transport.close()
+        return web.Response(text="OK")
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["method"]
@@ -140,7 +159,9 @@ class WebApi:
         if team is None:
             raise SlackRefusal("team_access_not_granted")
         pace = self._paces.setdefault(team.home, Pace(burst=self.burst))
-        return method.answer(Call(self.workspaces.at(team), team, arguments, pace, caller.scopes, org_wide))
+        return method.answer(
+            Call(self.workspaces.at(team), team, arguments, pace, caller.scopes, org_wide, self.exchange.base)
+        )
 
     def _next_fault(self, name: str) -> Fault | None:
         for fault in self.faults:
@@ -164,6 +185,13 @@ class WebApi:
         if wait is not None:
             headers["Retry-After"] = str(wait)
         return web.json_response(body, status=status, headers=headers)
+
+
+async def _content(request: web.Request) -> bytes:
+    if request.content_type != "multipart/form-data":
+        return await request.read()
+    parts = [part for part in (await request.post()).values() if isinstance(part, web.FileField)]
+    return parts[0].file.read() if parts else b""
 
 
 def _echo(by: Credentials, arguments: Arguments) -> dict[str, Any]:

@@ -22,6 +22,12 @@ function time(ts) {
   return h("time", { datetime: new Date(seconds(ts) * 1000).toISOString(), title: whole(ts) }, clock(ts));
 }
 
+// A text node alone: nothing in a file is markup.
+function snippet(file) {
+  return h("details", { class: "snippet" },
+    h("summary", {}, `${file.title} · ${file.size.toLocaleString()} bytes`), h("pre", {}, file.preview));
+}
+
 function body(page, message) {
   const drafts = page.drafts(`${message.channel}:${message.ts}`);
   const blocks = message.blocks ?? [];
@@ -31,7 +37,7 @@ function body(page, message) {
   const edited = message.edited ? h("span", { class: "quiet edited" }, " (edited)") : null;
   const shown = blocks.length ? [blockNodes(surface, blocks), edited] : h("div", { class: "said" }, words, edited);
   const more = Array.isArray(message.extra?.attachments) ? attachmentNodes(surface, message.extra.attachments) : null;
-  return h("div", { class: "body" }, shown, more);
+  return h("div", { class: "body" }, shown, more, (message.extra?.files ?? []).map(snippet));
 }
 
 function replies(page, message, thread) {

@@ -62,6 +62,8 @@ async def test_another_bot_is_not_found(calls: Calls, bot: str) -> None:
         ("users.lookupByEmail", "users:read.email"),
         ("chat.postMessage", "chat:write"),
         ("conversations.open", "im:write"),
+        ("files.getUploadURLExternal", "files:write"),
+        ("files.completeUploadExternal", "files:write"),
         ("usergroups.users.list", "usergroups:read"),
     ],
 )
