@@ -117,7 +117,8 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
             log.warning("action_out_of_reach", action=action.name, scopes=beyond, hint="add them to AUTH0_SCOPES")
     approval_store, histories = MongoApprovalStore(database, sealing), MongoHistoryStore(database, sealing)
     shown = Overheard(SlackCards(post, identity.links))
-    approvals = ApprovalService(approval_store, audit, shown, Approvers(UserGroups(workspaces)), clock)
+    groups, devices = Approvers(UserGroups(workspaces)), identity.devices
+    approvals = ApprovalService(approval_store, audit, shown, groups, clock, devices=devices)
     runs = MongoRunStore(database)
     screens = SlackScreens(post, workspaces, StreamingWorkspaces(clock), clock)
     works = Works(runs, screens, identity.links, audit, clock)
@@ -131,6 +132,7 @@ async def build(settings: Settings, database: Database, *, clock: Clock = utc_no
         habits=Habits(histories),
         receipts=receipts(settings, clock),
         audience=settings.auth0_audience or "",
+        devices=devices,
         clock=clock,
         works=works,
     )

@@ -14,6 +14,7 @@ from bot.actions.arguments import check
 from bot.actions.model import WHY, Action, ActionResult, digest_of
 from bot.actions.registry import Registry
 from bot.actions.tokens import token_of
+from bot.approvals.devices import Devices, Polling
 from bot.approvals.executions import End, Executions
 from bot.approvals.model import Approval, Origin, State
 from bot.approvals.ports import ApprovalStore
@@ -83,6 +84,7 @@ class Runner:
         longest: float = 120.0,
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
         works: Works | None = None,
+        devices: Devices | None = None,
     ) -> None:
         """`longest` is how long one call may take, in seconds, where its action does not say so; `pause` is how this
         waits. With `works` people see what lasts, and can stop it.
@@ -98,7 +100,8 @@ class Runner:
         self._works = works
         self._executions = Executions(store, clock, pause)
         self._ended_links = EndedLinks(store, approvals, people, clock)
-        self._sweep = Sweep(store, approvals, clock, self._ended_links, self._begin, self._left_behind)
+        self._sweep = Sweep(store, approvals, clock, self._ended_links, self._begin, self._left_behind, self._poll)
+        self._polling = Polling(devices, store, approvals, clock) if devices is not None else None
         self._begun = Begun(pause)
 
     async def run(self, principal: Principal, name: str, raw: Mapping[str, Any], origin: Origin) -> Finished | Waiting:
@@ -240,6 +243,17 @@ class Runner:
             return None
         same = approval.readable and digest_of(action, approval.arguments, policy) == approval.digest
         return action if same else None
+
+    async def _poll(self, approval: Approval) -> None:
+        """What came of it on the requester's own device; what was agreed to there begins at once."""
+        requester = await self._people.principal(approval.requester)
+        if self._polling is not None and requester is not None and requester.version == approval.link_version:
+            decided = await self._polling.heard(approval, requester)
+            if decided is not None and decided.state is State.APPROVED and decided.audited:
+                await self._begin(decided)
+                return
+            approval = decided or approval
+        await self._approvals.speak(approval)
 
     async def _left_behind(self, approval: Approval) -> None:
         """A replica died in mid-call. Only what may be repeated is; the rest is said to be unknown."""

@@ -23,7 +23,8 @@ _Work = Callable[[Approval], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One round over all that is unsettled. `resume` and `left_behind` are the runner's: only it executes."""
+    """One round over all that is unsettled. `resume`, `left_behind` and `poll` are the runner's:
+    only it executes."""
 
     store: ApprovalStore
     approvals: ApprovalService
@@ -31,6 +32,7 @@ class Sweep:
     ended: Callable[[], Awaitable[None]]
     resume: _Work
     left_behind: _Work
+    poll: _Work
 
     async def __call__(self) -> None:
         """See to each request, a few side by side. What fails for one is logged and keeps no other waiting."""
@@ -69,6 +71,8 @@ class Sweep:
                     await self._see_to(completed, lease_until)
                 else:
                     await self.approvals.speak(approval)
+            case Step.POLL:
+                await self.poll(approval)
             case Step.REMIND:
                 await self.approvals.remind(approval)
             case Step.RESUME:

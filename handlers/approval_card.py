@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bot.approvals.devices import binding_message
 from bot.approvals.model import Approval, Part, State
 from bot.errors import TooLargeToShow
 from handlers.account_cards import your_account
@@ -74,6 +75,10 @@ def _ending(approval: Approval, part: Part) -> Block:
         return section(stands(approval)) | {"accessory": stop_button(approval.run)}
     if approval.state is not State.PENDING or not approval.readable:
         return section(stands(approval))
+    if part is Part.REQUESTER and approval.policy.kind == "ciba":
+        binding = code(binding_message(approval.action, approval.digest))
+        said = f"📱 Decide on your own device. It has to show {binding}; if it shows anything else, deny it there."
+        return section(said) | {"accessory": button(WITHDRAW, "Withdraw", value=approval.id)}
     if part is Part.REQUESTER:
         return buttons(button(WITHDRAW, "Withdraw", value=approval.id))
     return buttons(

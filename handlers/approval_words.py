@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.actions.model import ActionResult
+from bot.approvals.devices import binding_message
 from bot.approvals.model import Approval, State, Verdict
 from handlers.blocks import code, day, line, moment, preformatted, section
 from handlers.message import Message
@@ -42,7 +43,11 @@ def waiting_note(approval: Approval) -> Message:
         case "self":
             said = f"{name} needs your approval. The card is in our direct messages, open until {until}."
         case "ciba":
-            said = f"{name} needs your approval on your own device: look there. It is open until {until}."
+            binding = code(binding_message(approval.action, approval.digest))
+            said = (
+                f"{name} needs your approval on your own device. It has to show {binding}: if it shows anything else, "
+                f"deny it there. It is open until {until}."
+            )
         case _:
             said = (
                 f"{name} needs the approval of {asked(approval)}, open until {until}. "

@@ -65,6 +65,10 @@ _SENTENCES = {
     "approvers_unknown": "Slack does not say just now who may decide this, so nothing was counted. Please try again in "
     "a minute.",
     "approval_expired": "Too late: this request has expired, and nothing was done. Ask again if it is still wanted.",
+    "no_device": "Your account has no device on which you could be asked. Enrol one at the identity provider (at Auth0 "
+    "the Guardian app, with push notifications), then ask again.",
+    "device_refused": "The identity provider does not ask people on their devices for me, so nothing was asked or "
+    "done. Please tell whoever runs me.",
     "policy_unclear": "A rule of this action could not be worked out for these values, so nothing was asked or done. "
     "Please tell whoever runs me.",
     "too_large_to_show": "The values are too long to be shown whole on a card, so nobody could approve them.",

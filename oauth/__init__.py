@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from oauth.accounts import Accounts, MongoAccountStore
 from oauth.broker import Broker
+from oauth.ciba import Asked, Declined, Devices, StillAsked
 from oauth.errors import IdentityError
 from oauth.linking import Linking, Started
 from oauth.links import Links
@@ -35,8 +36,11 @@ from oauth.vault import Vault
 __all__ = [
     "AccessToken",
     "Accounts",
+    "Asked",
     "Broker",
     "Clock",
+    "Declined",
+    "Devices",
     "Evidence",
     "Identity",
     "IdentityError",
@@ -60,6 +64,7 @@ __all__ = [
     "SlackUser",
     "Started",
     "StepUps",
+    "StillAsked",
     "StoredSecret",
     "Subject",
     "Vault",

@@ -8,6 +8,7 @@ IdentityError
 │   └── EmbeddedRefused: AddressMalformed, OtpMalformed, OtpWrong, OtpSpent, OtpReplaced, OtpSendsSpent
 ├── TokenError: NotLinked, GrantDead (GrantRefused), ScopeRefused, AccountNotConnected, TokenInvalid
 ├── ProviderUnavailable: ProviderRefused
+├── NoDevice, DeviceRefused
 ├── StoreUnavailable
 └── SealBroken
 
@@ -279,6 +280,22 @@ class ProviderRefused(ProviderUnavailable):
     """
 
     code = "provider_refused"
+
+
+class NoDevice(IdentityError):
+    """The person has no device at the provider on which they could be asked."""
+
+    code = "no_device"
+
+
+class DeviceRefused(IdentityError):
+    """The provider does not ask people on their devices, or not for us; `reason` is a word of its own, or ours."""
+
+    code = "device_refused"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 class StoreUnavailable(IdentityError):

@@ -103,6 +103,25 @@ class RelyingParty:
             raise ProviderUnavailable from None
         return dict(given)
 
+    async def granted(self, body: Mapping[str, str]) -> dict[str, Any]:
+        """For a grant of its own. Raises authlib's OAuthError, ProviderUnavailable."""
+        return await self._granted(body)
+
+    async def posted(self, endpoint: str, form: Mapping[str, str]) -> httpx2.Response:
+        """A form under our own credentials. Raises ProviderUnavailable."""
+        oauth, sent = self._oauth(), dict(form)
+        if self._key is not None:
+            sent["client_id"] = self._client_id  # authlib writes it beside the secret only
+        try:
+            async with asyncio.timeout(self._timeout):
+                auth = oauth.client_auth(oauth.token_endpoint_auth_method)
+                answer = await oauth.request("POST", endpoint, data=sent, auth=auth, withhold_token=True)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout):
+            raise ProviderUnavailable(untouched=True) from None
+        except (httpx2.HTTPError, TimeoutError, ValueError):
+            raise ProviderUnavailable from None
+        return httpx2.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
     def _oauth(self) -> Any:
         """A client for one call: authlib's keeps the last token, and its refresh lock is of no use across processes.
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from oauth.accounts import AccountRooms, AccountStore, MongoAccountStore, MyAccount
 from oauth.broker import Broker
+from oauth.ciba import Devices
 from oauth.fresh import FreshLinks
 from oauth.grants import Revoker
 from oauth.keys import SigningKeys
@@ -82,6 +83,7 @@ class IdentityRooms:
     slack_logins: SlackLogins | None
     accounts: AccountRooms
     step_ups: StepUpRooms
+    devices: Devices
 
     async def start(self) -> None:
         """Create indexes."""
@@ -252,6 +254,7 @@ def build(
         slack_logins=slack,
         accounts=accounts,
         step_ups=step_ups,
+        devices=Devices(provider, verifier, clock),
     )
 
 

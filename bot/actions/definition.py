@@ -29,7 +29,6 @@ Approver = Annotated[str, StringConstraints(pattern=r"^[UWS][A-Z0-9]{2,30}$")]
 Channel = Annotated[str, StringConstraints(pattern=r"^[CG][A-Z0-9]{2,30}$")]
 Scope = Annotated[str, StringConstraints(pattern=r"^[!#-\[\]-~]+$")]  # RFC 6749, section 3.3
 Connection = Annotated[str, StringConstraints(pattern=CONNECTION)]
-_NO_APPROVALS = ("ciba",)
 
 
 class Asking(BaseModel):
@@ -37,7 +36,7 @@ class Asking(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    approval: Literal["none", "self", "other"] | None = None
+    approval: Literal["none", "self", "other", "ciba"] | None = None
     approvers: list[Approver] = Field(default_factory=list, max_length=50)
     channel: Channel | None = None
     quorum: int = Field(default=1, ge=1, le=20)
@@ -46,13 +45,6 @@ class Asking(BaseModel):
     hold: timedelta = timedelta(0)
     confirm: str | None = None
     reason: bool = False
-
-    @field_validator("approval", mode="before")
-    @classmethod
-    def _carried_out(cls, value: object) -> object:
-        if value in _NO_APPROVALS:
-            raise ValueError(f'"{value}" is not part of this version; say "self", or take the action out')
-        return value
 
     @field_validator("expires", "hold", mode="before")
     @classmethod
@@ -146,6 +138,8 @@ class Definition(Asking):
     def _problem(self, policy: Policy) -> str | None:
         if policy.confirm is not None and policy.confirm not in self.parameters:
             return f"confirm names {policy.confirm}, which is not among its parameters"
+        if policy.kind == "ciba" and policy.confirm is not None:
+            return 'confirm needs a card with buttons, and approval = "ciba" is decided on the device'
         if policy.kind != "other":
             return 'says quorum without approval = "other"; one person alone decides' if policy.quorum > 1 else None
         if not policy.approvers and policy.channel is None:

@@ -63,6 +63,10 @@ class Entries:
         """Before anybody is asked. Raises AuditUnavailable."""
         await self._audit.append("approval.requested", "ok", request=approval.origin.request, **_common(approval))
 
+    async def unasked(self, approval: Approval, reason: str) -> None:
+        """It could not be asked after all. Raises AuditUnavailable."""
+        await self._audit.append("approval.cancelled", "failed", reason=reason, **_common(approval))
+
     async def settle(self, approval: Approval, *, before: Approval | None = None) -> Approval:
         """The request with its entries written, or as it was if the trail cannot take them now.
 

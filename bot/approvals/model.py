@@ -108,6 +108,9 @@ class Approval:
     it: in the first turn no copy of the card can be there already. What does not open (altered, moved, or its key
     is gone) has `readable` false and no arguments, and never runs. With `connection` the scopes are that third party's.
 
+    `asked` is what the provider calls the question on the requester's own device, as JSON, and `poll_at` when it may be
+    asked what came of it.
+
     `confirmed` are the keys of those who have typed what `policy.confirm` asks for. `not_before` is when an approved
     request may begin, `why` what the requester said, `note` what the decider said, `seen` what a preview showed, and
     `unusual` what is out of the ordinary, in sentences.
@@ -148,6 +151,8 @@ class Approval:
     seen: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     unusual: tuple[str, ...] = ()
     reminded: bool = False
+    asked: str | None = field(default=None, repr=False)
+    poll_at: datetime | None = None
 
     @property
     def last(self) -> Vote | None:

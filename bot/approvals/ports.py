@@ -52,6 +52,12 @@ class ApprovalStore(Protocol):
     async def remind(self, approval: Approval) -> bool:
         """The right to remind people of it; True for one caller alone."""
 
+    async def claim_poll(self, approval: Approval, now: datetime, until: datetime) -> bool:
+        """The right to ask the provider what came of a pending request, until then; True for one caller alone."""
+
+    async def poll_again(self, approval: Approval, at: datetime, asked: str | None) -> None:
+        """It may be asked again at that time, and not before; `asked` is to be kept where it is given."""
+
     async def claim_entry(self, approval: Approval, now: datetime, until: datetime) -> bool:
         """The right to write the entries that are owed, until then; False if they stand or somebody else has it."""
 

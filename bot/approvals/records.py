@@ -57,7 +57,10 @@ def document_of(approval: Approval, sealer: Sealer) -> Document:
         "seen": approval.seen,
         "unusual": approval.unusual,
     }
+    asked = {"asked": sealed_text(approval, "asked", approval.asked, sealer)} if approval.asked is not None else {}
     return {
+        **asked,
+        "poll_at": approval.poll_at,
         "_id": key,
         "schema": SCHEMA,
         "id": approval.id,
@@ -148,6 +151,8 @@ def approval_of(found: Document, sealer: Sealer) -> Approval:
         seen=tuple((name, value) for name, value in opened.get("seen") or ()),
         unusual=tuple(opened.get("unusual") or ()),
         reminded=found.get("reminded", False),
+        asked=_text(found, "asked", key, sealer),
+        poll_at=found.get("poll_at"),
     )
 
 

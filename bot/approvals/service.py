@@ -9,11 +9,13 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from bot.actions.model import Action, digest_of
 from bot.actions.policy import Policy
 from bot.approvals.approvers import Approvers
+from bot.approvals.devices import Devices, binding_message, details
 from bot.approvals.entries import Entries
 from bot.approvals.model import Approval, Origin, Part, State, Verdict
 from bot.approvals.outbox import Cards, Outbox
@@ -21,7 +23,8 @@ from bot.approvals.ports import ApprovalStore
 from bot.approvals.states import Decided, copies_for, decide
 from bot.approvals.voting import Voting
 from bot.audit.writer import AuditWriter
-from oauth import Clock, Principal, SlackUser
+from oauth import Clock, IdentityError, Principal, SlackUser
+from oauth.errors import DeviceRefused
 
 __all__ = ["ApprovalService", "Cards", "Draft"]
 
@@ -51,15 +54,20 @@ class ApprovalService(Voting):
         clock: Clock,
         *,
         patience: float = 6.0,
+        devices: Devices | None = None,
     ) -> None:
-        """`patience` is how long Slack may take for one thing to be said, in seconds."""
+        """`patience` is how long Slack may take for one thing to be said, in seconds; with `devices` people can be
+        asked on their own.
+        """
         super().__init__(store, Entries(store, audit, clock), approvers, Outbox(store, cards, clock, patience), clock)
         self._cards = cards
+        self._devices = devices
 
     async def request(self, principal: Principal, draft: Draft, origin: Origin) -> Approval:
         """Write a request down, store it and show its card. No token exists while a person decides.
 
-        Raises TooLargeToShow, NobodyToAsk, ApproversUnknown or AuditUnavailable.
+        Raises TooLargeToShow, NobodyToAsk, ApproversUnknown, AuditUnavailable, or IdentityError where the requester
+        cannot be asked on their own device.
         """
         now, action, policy = self._clock(), draft.action, draft.policy
         asked = await self._approvers.asked(principal.slack, policy)
@@ -88,9 +96,26 @@ class ApprovalService(Voting):
         approval = replace(approval, copies=copies_for(approval, asked))
         self._cards.check(approval)
         await self._entries.requested(approval)
+        if policy.kind == "ciba":
+            approval = await self._on_device(principal, approval)
         await self._store.add(approval)
         await self.speak(approval)
         return approval
+
+    async def _on_device(self, principal: Principal, approval: Approval) -> Approval:
+        """Ask there. Raises IdentityError, and then the entry says that it was cancelled."""
+        try:
+            if self._devices is None:
+                raise DeviceRefused("unsupported")
+            message = binding_message(approval.action, approval.digest)
+            about = details(approval.id, approval.action, approval.digest, approval.scopes)
+            asked = await self._devices.ask(principal, message, approval.policy.expires, about)
+        except IdentityError as error:
+            await self._entries.unasked(approval, error.code)
+            raise
+        first = self._clock() + timedelta(seconds=asked.interval)
+        until = min(asked.expires_at, approval.expires_at)
+        return replace(approval, asked=asked.to_json(), poll_at=first, expires_at=until)
 
     async def cancel_of(self, slack: SlackUser, version: str, reason: str, *, aloud: bool = True) -> None:
         """End all that a person has open, or has agreed to, under a link that has ended; also what is approved in the
@@ -143,9 +168,9 @@ class ApprovalService(Voting):
         if await self._store.remind(approval):
             await self._outbox.remind(approval)
 
-    async def expire(self, approval: Approval) -> None:
+    async def expire(self, approval: Approval) -> Approval | None:
         """The time to decide is over."""
-        await self._end(approval, State.PENDING, State.EXPIRED, "expired")
+        return await self._end(approval, State.PENDING, State.EXPIRED, "expired")
 
     async def interrupted(self, approval: Approval, text: str) -> None:
         """Nobody keeps its execution alive, and it may not be repeated."""

@@ -105,6 +105,8 @@ def agreed(request: Approval) -> bool:
     votes = [vote for vote in request.votes if vote.verdict is Verdict.APPROVE]
     if request.policy.step_up and not all(stepped_up(vote.evidence, vote.at) for vote in votes):
         return False
+    if request.policy.kind == "ciba" and any(vote.evidence is None for vote in votes):
+        return False
     own = [(vote.by.key, vote.sub) == (request.requester.key, request.sub) for vote in votes]
     if request.policy.kind == "other":
         people = {vote.sub for vote in votes}, {vote.by.key for vote in votes}
@@ -154,6 +156,7 @@ class Step(Enum):
     TOO_LATE = auto()
     RESUME = auto()
     LEFT_BEHIND = auto()
+    POLL = auto()
     REMIND = auto()
     SPEAK = auto()
     REST = auto()
@@ -177,6 +180,8 @@ def due(request: Approval, lease_until: datetime | None, now: datetime) -> Step:
         return Step.TOO_LATE if _stale(request, now) else Step.RESUME
     if request.state is State.EXECUTING and (lease_until is None or lease_until <= now):
         return Step.LEFT_BEHIND
+    if request.state is State.PENDING and request.asked is not None and _over(request.poll_at, now):
+        return Step.POLL
     if request.state is State.PENDING and not request.reminded and now >= remind_at(request):
         return Step.REMIND
     return Step.SPEAK if unsaid(request) else Step.REST
@@ -190,7 +195,8 @@ def remind_at(request: Approval) -> datetime:
 def due_at(request: Approval, now: datetime) -> datetime | None:
     """When the round has to look at a request of which everything is said and on record; None for never again."""
     if request.state is State.PENDING:
-        return request.expires_at if request.reminded else remind_at(request)
+        soonest = request.expires_at if request.reminded else remind_at(request)
+        return soonest if request.asked is None else min(soonest, request.poll_at or now)
     if request.state is State.APPROVED and request.not_before is not None:
         return request.not_before
     return None if request.state.final else now
@@ -220,6 +226,10 @@ def copies_for(request: Approval, asked: tuple[str, ...]) -> tuple[Copy, ...]:
     if request.policy.channel is not None:
         return (Copy(Part.CHANNEL, request.policy.channel), own)
     return (*(Copy(Part.APPROVER, user) for user in asked), own)
+
+
+def _over(at: datetime | None, now: datetime) -> bool:
+    return at is None or at <= now
 
 
 def _stale(request: Approval, now: datetime) -> bool:

@@ -30,7 +30,7 @@ from oauth.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
-_SEALED = ("private", "votes", "result", "note")
+_SEALED = ("private", "votes", "result", "note", "asked")
 _OPEN = {"$in": sorted(str(state) for state in OPEN)}
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # with both ends a server knows that no record without a time is meant
 _MOST = 100
@@ -139,6 +139,19 @@ class MongoApprovalStore:
         query = {"_id": key_of(approval), "state": str(State.PENDING), "reminded": False}
         done = await self._approvals.update_one(query, {"$set": {"reminded": True}})
         return done.matched_count == 1
+
+    async def claim_poll(self, approval: Approval, now: datetime, until: datetime) -> bool:
+        """The right to ask the provider what came of it, until then."""
+        query = {"_id": key_of(approval), "state": str(State.PENDING), **_past("poll_at", now)}
+        done = await self._approvals.update_one(query, {"$set": {"poll_at": until, "due_at": until}})
+        return done.matched_count == 1
+
+    async def poll_again(self, approval: Approval, at: datetime, asked: str | None) -> None:
+        """Not before then; `asked` where that has changed."""
+        changes: Document = {"poll_at": at, "due_at": at}
+        if asked is not None:
+            changes["asked"] = sealed_text(approval, "asked", asked, self._sealer)
+        await self._approvals.update_one({"_id": key_of(approval), "state": str(State.PENDING)}, {"$set": changes})
 
     async def claim_entry(self, approval: Approval, now: datetime, until: datetime) -> bool:
         """The right to write the entries that are owed, until then."""

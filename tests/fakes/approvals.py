@@ -120,6 +120,24 @@ class MemoryApprovalStore:
         row.approval = replace(row.approval, reminded=row.approval.reminded or first)
         return first
 
+    async def claim_poll(self, approval: Approval, now: datetime, until: datetime) -> bool:
+        """The right to ask the provider."""
+        await self._reach("claim_poll")
+        row = self._rows[_key(approval)]
+        if row.approval.state is not State.PENDING or not _past(row.approval.poll_at, now):
+            return False
+        row.approval = replace(row.approval, poll_at=until)
+        row.due_at = until
+        return True
+
+    async def poll_again(self, approval: Approval, at: datetime, asked: str | None) -> None:
+        """Not before then."""
+        await self._reach("poll_again")
+        row = self._rows[_key(approval)]
+        if row.approval.state is State.PENDING:
+            row.approval = replace(row.approval, poll_at=at, asked=asked or row.approval.asked)
+            row.due_at = at
+
     async def claim_entry(self, approval: Approval, now: datetime, until: datetime) -> bool:
         """The right to write the entries that are owed."""
         await self._reach("claim_entry")

@@ -13,6 +13,7 @@ from bot.actions import Action, ActionResult, Call, Registry
 from bot.actions.policy import Policy
 from bot.approvals import Approval, Origin, Verdict
 from bot.approvals.approvers import Approvers
+from bot.approvals.devices import Devices
 from bot.approvals.service import ApprovalService
 from bot.audit.writer import AuditWriter
 from bot.habits import Habits
@@ -229,11 +230,13 @@ class World:
         patience: float = 10.0,
         cards: FakeCards | None = None,
         works: Works | None = None,
+        devices: Devices | None = None,
     ) -> Replica:
         """One more process on the same database."""
         writer = AuditWriter(self.audit, AUDIT_KEY, self.clock)
         cards = cards or self.cards
-        approvals = ApprovalService(self.store, writer, cards, Approvers(self.groups), self.clock, patience=patience)
+        groups = Approvers(self.groups)
+        approvals = ApprovalService(self.store, writer, cards, groups, self.clock, patience=patience, devices=devices)
         runner = Runner(
             registry=Registry(self.actions if actions is None else actions),
             tokens=self.tokens,
@@ -248,6 +251,7 @@ class World:
             longest=longest,
             pause=pause,
             works=works,
+            devices=devices,
         )
         return Replica(runner, approvals, cards)
 

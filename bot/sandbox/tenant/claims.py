@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -57,8 +58,11 @@ def id_token(
     auth_time: datetime,
     organization: str | None,
     code: Code | None = None,
+    with_mfa: bool = False,
+    more: Mapping[str, Any] | None = None,
 ) -> str:
-    """An ID token; with `nonce` and, after a second factor, `acr` and `amr` only where it answers a `code`.
+    """An ID token; with `nonce` and, after a second factor, `acr` and `amr` only where it answers a `code`, or a
+    question on the person's phone (`with_mfa`). `more` are claims beside these.
 
     Auth0's refreshed ID tokens lack `amr`.
     """
@@ -75,9 +79,9 @@ def id_token(
         claims["org_id"] = organization
     if code is not None and code.asked.nonce is not None:
         claims["nonce"] = code.asked.nonce
-    if code is not None and code.with_mfa:
+    if with_mfa or (code is not None and code.with_mfa):
         claims |= {"acr": MFA, "amr": ["mfa"]}
-    return tenant.state.signer.sign(claims)
+    return tenant.state.signer.sign(claims | dict(more or {}))
 
 
 def logout_token(tenant: Tenant, sub: str, sid: str | None) -> str:

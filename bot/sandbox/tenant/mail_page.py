@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from .backchannel import Answer, Backchannel
 from .mailbox import Condition, Mail, Mailbox
-from .page import page
+from .page import page, refused
 from .tenant import Tenant
 
 _MOST_SHOWN = 5
@@ -25,11 +26,13 @@ class MailPage:
     """The handler, bound to the mails."""
 
     tenant: Tenant
+    backchannel: Backchannel
 
     def add_to(self, app: web.Application) -> None:
         """Mount the routes."""
         app.router.add_get("/u/mail", self.show)
         app.router.add_get("/u/phone", self.show_phones)
+        app.router.add_post("/u/phone", self.answer)
 
     async def show(self, _: web.Request) -> web.StreamResponse:
         """The newest mails of each address, the address that got one last first."""
@@ -39,6 +42,7 @@ class MailPage:
             title="Mailbox",
             lead=lead + "No real mail leaves this machine.",
             boxes=self._boxes(self.tenant.state.mailbox),
+            pushes=[],
             here="/u/mail",
         )
 
@@ -49,8 +53,28 @@ class MailPage:
             people[id_].name if id_ in people else id_: rows
             for id_, rows in self._boxes(self.tenant.state.phones).items()
         }
-        lead = "The codes that were sent as a second factor. No real message leaves this machine."
-        return page("mails.html", title="Phones", lead=lead, boxes=boxes, here="/u/phone")
+        lead = "What people are asked, and the codes of their second factor. No real message leaves this machine."
+        now = self.tenant.state.clock()
+        pushes = [
+            {
+                "id": push.id,
+                "name": people[push.person].name if push.person in people else push.person,
+                "binding_message": push.binding_message,
+                "open": push.answer is None and now < push.expires_at,
+                "condition": push.answer or ("open" if now < push.expires_at else "expired"),
+            }
+            for push in reversed(self.backchannel.pushes)
+        ]
+        return page("mails.html", title="Phones", lead=lead, boxes=boxes, pushes=pushes, here="/u/phone")
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """`POST /u/phone`: somebody taps *Approve* or *Deny*. Only this page's own form counts."""
+        if request.headers.get("Origin", "") != self.tenant.issuer.rstrip("/"):
+            return refused("Not from here", "This form came from another page, so nothing was done.", 403)
+        form = await request.post()
+        how: Answer = "approved" if form.get("answer") == "approved" else "denied"
+        self.backchannel.answer(str(form.get("push", "")), how)
+        raise web.HTTPSeeOther("/u/phone")
 
     def _boxes(self, mailbox: Mailbox) -> dict[str, list[dict[str, object]]]:
         boxes: dict[str, list[Mail]] = {}

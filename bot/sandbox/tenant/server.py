@@ -13,6 +13,7 @@ from aiohttp import web
 from bot.sandbox import icon
 from oauth import Clock, utc_now
 
+from .backchannel import Backchannel
 from .connections import Connection
 from .faults import Endpoint, Fault, Faults, Hold, endpoints_of
 from .login import LoginPages
@@ -90,6 +91,7 @@ class SandboxTenant:
         self._tokens = Tokens(self._tenant)
         self._passwordless = PasswordlessLogin(self._tenant)
         self._otp = OtpGrant(self._tenant, self._tokens)
+        self._backchannel = Backchannel(self._tenant, self._tokens)
         self._logout = Logout(self._tenant)
         self._vault = Vault(self._tenant, self._tokens, connections)
         self._faults = Faults(endpoints_of)
@@ -104,10 +106,11 @@ class SandboxTenant:
         pages.add_to(app)
         SecondFactor(pages).add_to(app)
         self._tokens.add_to(app)
+        self._backchannel.add_to(app)
         self._logout.add_to(app)
         self._passwordless.add_to(app)
         Metadata(self._tenant, self._tokens).add_to(app)
-        MailPage(self._tenant).add_to(app)
+        MailPage(self._tenant, self._backchannel).add_to(app)
         self._vault.add_to(app)
         icon.add_to(app)
         return app
@@ -180,6 +183,11 @@ class SandboxTenant:
     def phone(self, person: str) -> list[Mail]:
         """What was sent to somebody's phone, oldest first."""
         return self.state.phones.to(person)
+
+    @property
+    def backchannel(self) -> Backchannel:
+        """What people are asked on their phones, and how they answer."""
+        return self._backchannel
 
     @property
     def grants(self) -> int:

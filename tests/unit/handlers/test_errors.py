@@ -44,6 +44,7 @@ def test_every_error_that_people_meet_has_words(kind: type[Exception]) -> None:
         "RunOver": of_bot.RunOver("ok"),
         "CodeWrong": CodeWrong(1),
         "AccountNotConnected": of_identity.AccountNotConnected("almanac", frozenset({"events:read"})),
+        "DeviceRefused": of_identity.DeviceRefused("unsupported"),
         "ScopeRefused": ScopeRefused(frozenset({"a"})),
         "TokenInvalid": of_identity.TokenInvalid("aud"),
     }

@@ -116,10 +116,10 @@ def test_a_login_that_nobody_would_be_asked_for_is_refused(tmp_path: Path, said:
     ]
 
 
-def test_an_approval_that_is_not_carried_out_is_refused(tmp_path: Path) -> None:
-    """It says which, and what there is instead."""
-    (line,) = problems(tmp_path, PLAIN % 'approval = "ciba"')
-    assert line.startswith('action 1 (refund_order): approval: "ciba" is not part of this version')
+def test_what_needs_a_button_goes_with_no_device(tmp_path: Path) -> None:
+    """Nothing can be typed where it is decided on the device (guard: the look at it in `_problem`)."""
+    (line,) = problems(tmp_path, PLAIN % 'approval = "ciba"\nconfirm = "order_id"')
+    assert line.startswith("action 1 (refund_order): confirm needs a card with buttons")
 
 
 @pytest.mark.parametrize("table", ["openapi", "mcp"])

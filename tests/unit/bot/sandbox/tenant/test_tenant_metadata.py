@@ -17,7 +17,7 @@ async def test_discovery_names_the_issuer_with_its_slash(app: Any, tenant: Sandb
     assert found["issuer"] == tenant.issuer
     assert tenant.issuer.endswith("/")
     endpoints = [value for name, value in found.items() if name.endswith(("_endpoint", "_uri"))]
-    assert len(endpoints) == 5
+    assert len(endpoints) == 6
     assert all(endpoint.startswith(tenant.issuer) for endpoint in endpoints)
 
 
@@ -30,7 +30,9 @@ async def test_discovery_promises_only_what_is_kept(app: Any) -> None:
     assert found["backchannel_logout_supported"] is True
     assert found["backchannel_logout_session_supported"] is True
     otp = "http://auth0.com/oauth/grant-type/passwordless/otp"
-    assert found["grant_types_supported"] == ["authorization_code", otp, "refresh_token"]
+    ciba = "urn:openid:params:grant-type:ciba"
+    assert found["grant_types_supported"] == ["authorization_code", otp, "refresh_token", ciba]
+    assert found["backchannel_token_delivery_modes_supported"] == ["poll"]
 
 
 async def test_iss_in_the_answer_is_promised_only_where_it_is_set(app: Any, tenants: Any, app_at: Any) -> None:
