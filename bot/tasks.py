@@ -7,12 +7,16 @@ lives here, where a strong reference keeps it from being collected and shutdown 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import structlog
 
 log = structlog.get_logger(__name__)
+
+_DOORS, _FEW = 4, 1
+_AN_ACK, _COURTESY, _BEGINNING = 0.1, 1.0, 0.1  # seconds
 
 Work = Coroutine[Any, Any, object]
 Result = TypeVar("Result")
@@ -24,6 +28,10 @@ class Tasks:
     def __init__(self) -> None:
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
+        self._waiting = 0
+        self._quiet = asyncio.Event()
+        self._quiet.set()
+        self._doors = asyncio.Semaphore(_DOORS)
 
     def __len__(self) -> int:
         return len(self._running)
@@ -34,6 +42,46 @@ class Tasks:
         self._running.add(task)
         task.add_done_callback(self._finished)
         return task
+
+    @contextmanager
+    def acking(self) -> Iterator[None]:
+        """Somebody waits for an ack while this lasts.
+
+        One that takes its time, as where Slack is asked something, does not count for long.
+        """
+        counts = True
+
+        def over() -> None:
+            nonlocal counts
+            self._waiting -= counts
+            counts = False
+            if self._waiting <= _FEW:
+                self._quiet.set()
+
+        self._waiting += 1
+        if self._waiting > _FEW:
+            self._quiet.clear()
+        timer = asyncio.get_running_loop().call_later(_AN_ACK, over)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            over()
+
+    async def after_acks(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Do what follows an ack once hardly anybody waits for one, and begin a few of those at a time.
+
+        Where more comes than can be done at once, what is decided is stored and acknowledged first. Nothing waits long
+        for a click that takes its time, nor for work that does.
+        """
+        async with self._doors:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._quiet.wait(), _COURTESY)
+            task = asyncio.get_running_loop().create_task(work)
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+            await asyncio.wait({task}, timeout=_BEGINNING)
+        return await task
 
     def every(self, seconds: float, job: Callable[[], Work], name: str) -> None:
         """Run `job` every `seconds` until shutdown; one failed round does not end the next."""

@@ -46,15 +46,17 @@ class Answering:
 
     async def click(self, ack: Ack, who: Speaker, work: Work) -> None:
         """Do what a click decides, then ack; anything to say goes to the person alone."""
-        task = self._start(work, "click")
-        await self._wait(task)
-        await ack()
+        with self.tasks.acking():
+            task = self._start(work, "click")
+            await self._wait(task)
+            await ack()
         self.tasks.spawn(self._later(task, who), "answer")
 
     async def form(self, ack: Ack, who: Speaker, work: Work, block: str) -> None:
         """Take a form: what the work has to say is shown under `block`, and nothing to say closes it."""
-        task = self._start(work, "form")
-        await self._wait(task)
+        with self.tasks.acking():
+            task = self._start(work, "form")
+            await self._wait(task)
         said = await task if task.done() else None
         if said is not None:
             await ack(response_action="errors", errors={block: said.text.replace("`", "")})

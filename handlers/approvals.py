@@ -210,7 +210,7 @@ class ApprovalClicks:
             await self.post.open_view(who.slack, who.trigger, modals.deny_reason_modal(denied.action, about))
 
     def _follow_up(self, decided: Approval) -> None:
-        self.tasks.spawn(self._go_on(decided), f"decided:{decided.id}")
+        self.tasks.spawn(self.tasks.after_acks(self._go_on(decided)), f"decided:{decided.id}")
 
     async def _go_on(self, decided: Approval) -> None:
         """What takes no time changes the card once; else the buttons go first. A Slack that hangs delays no call."""

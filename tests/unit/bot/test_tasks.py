@@ -63,3 +63,50 @@ async def test_what_running_work_starts_is_finished_too() -> None:
     release.set()
     assert await draining == 0
     assert answered == ["answer"]
+
+
+async def test_what_follows_an_ack_begins_when_hardly_anybody_waits_for_one() -> None:
+    """Two wait, so it does not begin; then one of them has its ack, and it does (guard: `_quiet`)."""
+    tasks, begun = Tasks(), asyncio.Event()
+
+    async def work() -> str:
+        begun.set()
+        return "done"
+
+    with tasks.acking():
+        with tasks.acking():
+            after = tasks.spawn(tasks.after_acks(work()), "after")
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not begun.is_set()
+        assert await after == "done"
+
+
+async def test_a_few_begin_at_a_time_and_none_waits_for_one_that_lasts() -> None:
+    """Four that last begin, and so does a fifth a moment later, though none of them has ended (guard: `_BEGINNING`)."""
+    tasks, begun, end = Tasks(), asyncio.Queue[int](), asyncio.Event()
+
+    async def work(number: int) -> None:
+        begun.put_nowait(number)
+        await end.wait()
+
+    after = [tasks.spawn(tasks.after_acks(work(number)), "after") for number in range(5)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert begun.qsize() == 4
+    async with asyncio.timeout(10):
+        assert [await begun.get() for _ in range(5)] == [0, 1, 2, 3, 4]
+    end.set()
+    await asyncio.gather(*after)
+
+
+async def test_a_click_that_takes_its_time_holds_nothing_up() -> None:
+    """It counts for a moment only (guard: `call_later`)."""
+    tasks = Tasks()
+
+    async def work() -> str:
+        return "done"
+
+    with tasks.acking(), tasks.acking():
+        async with asyncio.timeout(0.9):  # less than the courtesy that is shown to quick ones
+            assert await tasks.after_acks(work()) == "done"
