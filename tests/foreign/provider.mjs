@@ -28,6 +28,9 @@ const { privateKey } = await generateKeyPair('RS256', { extractable: true })
 // As Auth0 calls it; whoever is asked for it shows it here.
 const MFA = 'http://schemas.openid.net/pape/policies/2007/06/multi-factor'
 
+// What people are asked on their devices.
+const pushes = []
+
 // What it told the application behind the browser's back, and what came to that.
 const told = []
 
@@ -63,7 +66,8 @@ const configuration = {
     redirect_uris: [wanted.redirect_uri, String(new URL('/oauth/step-up', wanted.redirect_uri))],
     backchannel_logout_uri: wanted.backchannel_logout_uri,
     backchannel_logout_session_required: Boolean(wanted.backchannel_logout_uri),
-    grant_types: ['authorization_code', 'refresh_token'],
+    backchannel_token_delivery_mode: 'poll',
+    grant_types: ['authorization_code', 'refresh_token', 'urn:openid:params:grant-type:ciba'],
     response_types: ['code'],
   }],
   jwks: { keys: [{ ...(await exportJWK(privateKey)), alg: 'RS256', use: 'sig', kid: 'first' }] },
@@ -90,6 +94,15 @@ const configuration = {
     revocation: { enabled: true },
     introspection: { enabled: true },
     backchannelLogout: { enabled: true },
+    ciba: {
+      enabled: true,
+      deliveryModes: ['poll'],
+      processLoginHint: (_, hint) => JSON.parse(hint).sub,
+      validateBindingMessage: () => undefined,
+      validateRequestContext: () => undefined,
+      verifyUserCode: () => undefined,
+      triggerAuthenticationDevice: (ctx, request) => { pushes.push({ ...ctx.oidc.params, request: request.jti }) },
+    },
     resourceIndicators: {
       enabled: true,
       defaultResource: resourceOf,
@@ -154,7 +167,25 @@ async function move(request) {
   return { organization }
 }
 
+// Somebody answers the newest question on their device.
+async function answer(request) {
+  const how = (await read(request)).get('how')
+  const asked = await provider.BackchannelAuthenticationRequest.find(pushes.at(-1).request)
+  if (how !== 'approved') {
+    await provider.backchannelResult(asked, new errors.AccessDenied('the person said no'))
+    return {}
+  }
+  const grant = new provider.Grant({ accountId: asked.accountId, clientId: asked.clientId })
+  grant.addOIDCScope('openid')
+  await grant.save()
+  const now = Math.floor(Date.now() / 1000)
+  await provider.backchannelResult(asked, grant, { amr: ['hwk', 'mfa'], authTime: now })
+  return {}
+}
+
 const controls = {
+  '/rig/pushes': () => pushes,
+  '/rig/answer': answer,
   '/rig/issued': () => Promise.all(issued.map(fate)),
   '/rig/asked': () => asked,
   '/rig/mood': change,

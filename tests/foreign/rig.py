@@ -96,6 +96,17 @@ class Provider:
         found: list[dict[str, Any]] = await got(f"{self.issuer}/rig/told")
         return found
 
+    async def pushes(self) -> list[dict[str, Any]]:
+        """What people were asked on their devices, with every parameter of the request."""
+        found: list[dict[str, Any]] = await got(f"{self.issuer}/rig/pushes")
+        return found
+
+    async def answers(self, how: str) -> None:
+        """Whoever was asked last answers on their device: `approved`, or anything else."""
+        url = f"{self.issuer}/rig/answer"
+        async with aiohttp.ClientSession() as session, session.post(url, data={"how": how}) as answer:
+            assert answer.status == 200
+
     async def moves_everybody(self, organization: str) -> None:
         """From now on tokens say that whoever signs in, or did, is a member of this organization (`org_id`)."""
         url, form = f"{self.issuer}/rig/organization", {"to": organization}
