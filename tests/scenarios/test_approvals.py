@@ -241,3 +241,23 @@ async def test_what_waits_for_whom_is_listed(town: Town) -> None:
     assert "waits for your decision, asked by <@U0ADA>" in await town.types(BOB, "approvals")
     assert "waits for the approval of <@U0BOB>" in await town.types(ADA, "approvals")
     assert "Nothing waits" in await town.types(CAROL, "approvals")
+
+
+async def test_t73_a_card_that_cannot_be_sent_is_posted_nowhere_else(town: Town) -> None:
+    """Bob's direct messages are out of reach: nobody else sees the values, and Ada can still withdraw.
+
+    Guard: a copy of the card goes to its own person's direct messages alone (`SlackCards._shown`).
+    """
+    del town.slack.workspace.channels[town.slack.dm(BOB)]
+    await asks(town, "by_bob")
+    own = await town.sees_control(ADA, "approval.withdraw")
+    elsewhere = {
+        channel: shown
+        for channel, messages in town.slack.workspace.messages.items()
+        for shown in messages
+        if channel != town.slack.dm(ADA) and shown.only_for != ADA and "A-1001" in json.dumps(shown.as_json())
+    }
+    assert elsewhere == {}
+    await town.clicks(ADA, own, "approval.withdraw")
+    await town.sees(ADA, r"was withdrawn")
+    assert town.calls() == []
