@@ -83,7 +83,9 @@ class Entries:
             else:
                 for entry in () if fresh else owed[:-1]:
                     await self._awaited(approval, entry)
-                await self._write(approval, owed[-1])
+                # Whoever is taken for dead may have written down how it ended, and only not stored it any more.
+                if owed[-1].type != "action.finished" or not await self._stands(approval, owed[-1]):
+                    await self._write(approval, owed[-1])
             # What executes at once is noted down as settled by that very step; if that never comes, the round finds
             # the entry standing.
             if not (fresh and approval.state is State.APPROVED and approval.not_before is None):

@@ -143,8 +143,8 @@ def flaws(
     known = [entry["outcome"] for entry in entries if entry["type"] == "action.finished"]
     if found.state is State.DONE and "ok" not in known:
         yield "is done, and the trail does not say so"
-    if found.state is State.UNKNOWN and (idempotent or "unknown" not in known):
-        yield "is unknown, and should not be, or the trail does not say so"
+    if found.state is State.UNKNOWN and idempotent:
+        yield "is unknown, and could have been repeated"
     if found.state not in {State.DONE, State.UNKNOWN}:
         yield f"is {found.state}"
     yield from _on_the_card(office, crash, found)

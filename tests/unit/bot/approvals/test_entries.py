@@ -84,3 +84,23 @@ async def test_t74_an_entry_whose_writer_is_gone_leaves_the_next_to_the_round(wo
     world.clock.forward(seconds=11)
     assert (await hers.complete(carols)).audited
     assert approvers(world) == ["UBOB", "UCAROL"]
+
+
+async def test_t74_what_is_on_record_as_ended_is_not_ended_once_more(clock: HandClock) -> None:
+    """A replica dies between the entry of the outcome and its storing: one entry, and it is the true one.
+
+    Guard: the look at it in `settle`.
+    """
+    world = World(clock)
+    approval = await world.approved()
+    mine = await world.store.move(
+        approval, State.APPROVED, State.EXECUTING, now=clock(), lease_until=clock(), audited_only=True
+    )
+    assert mine is not None
+    writer = AuditWriter(world.audit, AUDIT_KEY, clock)
+    for kind in ("action.started", "action.finished"):
+        await writer.append(kind, "ok", slack=mine.requester, sub=mine.sub, approval=mine.id, run=mine.run)
+    clock.forward(seconds=11)
+    await world.here.runner.sweep()
+    assert world.at_rest(approval).state is State.UNKNOWN
+    assert [entry["outcome"] for entry in world.audit.of("action.finished")] == ["ok"]
