@@ -46,7 +46,7 @@ log = structlog.get_logger(__name__)
 _LONGEST_WHY = 500
 _PATIENCE = 10.0  # how long a round waits for what it has begun; the work itself goes on
 _ENDING = 6.0
-_AT_ONCE = 0.3  # what takes no longer changes the card once
+_AT_ONCE = 0.3  # seconds; what takes no longer changes the card once
 _TRIES = 3  # what brought down this many replicas brings down the next one too
 
 
@@ -157,20 +157,26 @@ class Runner:
 
         Whether it was this one.
         """
-        mine = await self._executions.begin(approval)
-        if mine is not None:
-            await self._begun.to_its_end(self._carry_out(mine))
-        return mine is not None
+        work = await self._started(approval)
+        if work is not None:
+            await asyncio.shield(work)
+        return work is not None
 
     async def _begin(self, approval: Approval) -> None:
         """As `resume`, for a round that has others to see to while this one takes its time."""
+        work = await self._started(approval)
+        if work is not None:
+            await self._begun.for_a_while(work, _PATIENCE)
+
+    async def _started(self, approval: Approval) -> asyncio.Task[None] | None:
+        """What takes no time changes the card once; else that shows the person meanwhile that it goes on."""
         mine = await self._executions.begin(approval)
         if mine is None:
-            return
+            return None
         work = self._begun.start(self._carry_out(mine))
         if not await self._begun.for_a_while(work, _AT_ONCE):
             await self._approvals.speak(mine)  # the card offers to stop it from now on, and no longer to undo it
-            await self._begun.for_a_while(work, _PATIENCE)
+        return work
 
     async def end_left_runs(self) -> None:
         """Say of work that lasted, and whose process is gone, that nobody knows what came of it."""

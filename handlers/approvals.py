@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +44,6 @@ _NO_DM = (
     "For this one you have to sign in once more. I cannot send you a direct message, and the way there goes nowhere "
     "else. Allow messages from this app, then press *Approve* again."
 )
-_AT_ONCE = 0.3  # seconds
 _NO_WINDOW = "I could not open the window to confirm it: that took too long. Press *Approve* again."
 
 
@@ -213,15 +211,10 @@ class ApprovalClicks:
         self.tasks.spawn(self.tasks.after_acks(self._go_on(decided)), f"decided:{decided.id}")
 
     async def _go_on(self, decided: Approval) -> None:
-        """What takes no time changes the card once; else the buttons go first. A Slack that hangs delays no call."""
-        if decided.state is not State.APPROVED or not decided.audited:
+        """Whoever executes it shows it, too."""
+        runs = decided.state is State.APPROVED and decided.audited
+        if not (runs and await self.runner.resume(decided)):
             await self.approvals.speak(decided)
-            return
-        work = asyncio.create_task(self.runner.resume(decided))
-        await asyncio.wait({work}, timeout=_AT_ONCE)
-        if not work.done() or not await work:
-            await self.approvals.speak(decided)
-        await work
 
 
 def _subject(id_: str, where: str | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
@@ -92,7 +91,7 @@ class Provider(RelyingParty):
             **{name: value for name, value in extra.items() if value},
         )
         pushed = found.get("pushed_authorization_request_endpoint")
-        name = await self._pushed(oauth, pushed, str(url)) if isinstance(pushed, str) else None
+        name = await self._pushed(pushed, str(url)) if isinstance(pushed, str) else None
         if name is None and found.get("require_pushed_authorization_requests") is True:
             raise ProviderUnavailable
         if name is None:
@@ -100,20 +99,15 @@ class Provider(RelyingParty):
         short = {"client_id": self._client.client_id, "request_uri": name}
         return str(add_params_to_uri(found["authorization_endpoint"], list(short.items())))
 
-    async def _pushed(self, oauth: Any, endpoint: str, url: str) -> str | None:
+    async def _pushed(self, endpoint: str, url: str) -> str | None:
         """The name of a request that was handed over; None where the provider does not take it from us.
 
         Auth0 lists the endpoint also where the application may not use it, and then the browser carries it all.
         """
-        form = dict(parse_qsl(urlsplit(url).query))
-        if self._key is None:
-            del form["client_id"]  # authlib writes it beside the secret, and twice is refused
         try:
-            async with asyncio.timeout(self._timeout):
-                auth = oauth.client_auth(oauth.token_endpoint_auth_method)
-                answer = await oauth.request("POST", endpoint, data=form, auth=auth, withhold_token=True)
-                name = answer.json().get("request_uri") if answer.status_code == 201 else None
-        except (httpx2.HTTPError, TimeoutError, ValueError, AttributeError, RecursionError):
+            answer = await self.posted(endpoint, dict(parse_qsl(urlsplit(url).query)))
+            name = answer.json().get("request_uri") if answer.status_code == 201 else None
+        except (ProviderUnavailable, ValueError, AttributeError, RecursionError):
             return None
         return name if isinstance(name, str) and name else None
 

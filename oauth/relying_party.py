@@ -109,9 +109,11 @@ class RelyingParty:
 
     async def posted(self, endpoint: str, form: Mapping[str, str]) -> httpx2.Response:
         """A form under our own credentials. Raises ProviderUnavailable."""
-        oauth, sent = self._oauth(), dict(form)
+        oauth = self._oauth()
+        # authlib writes it beside the secret only, and twice is refused.
+        sent = {name: value for name, value in form.items() if name != "client_id"}
         if self._key is not None:
-            sent["client_id"] = self._client_id  # authlib writes it beside the secret only
+            sent["client_id"] = self._client_id
         try:
             async with asyncio.timeout(self._timeout):
                 auth = oauth.client_auth(oauth.token_endpoint_auth_method)

@@ -21,7 +21,7 @@ from oauth import Clock, SlackUser
 log = structlog.get_logger(__name__)
 
 WRITING = timedelta(seconds=10)
-_LOOKS, _LOOK_AGAIN = 20, 0.05  # seconds between two of them; whoever clicked waits
+_LOOKS, _LOOK_AGAIN = 20, 0.05  # so many, so many seconds apart; whoever clicked waits
 _VERDICTS = {
     Verdict.APPROVE: ("approval.approved", "ok", None),
     Verdict.DENY: ("approval.denied", "denied", None),

@@ -178,7 +178,7 @@ def due(request: Approval, lease_until: datetime | None, now: datetime) -> Step:
         if request.not_before is not None and now < request.not_before:
             return Step.SPEAK if unsaid(request) else Step.REST
         return Step.TOO_LATE if _stale(request, now) else Step.RESUME
-    if request.state is State.EXECUTING and (lease_until is None or lease_until <= now):
+    if request.state is State.EXECUTING and _over(lease_until, now):
         return Step.LEFT_BEHIND
     if request.state is State.PENDING and request.asked is not None and _over(request.poll_at, now):
         return Step.POLL
