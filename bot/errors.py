@@ -24,6 +24,7 @@ CountersignError
     ├── NobodyToAsk
     ├── ApproversUnknown
     ├── TooLargeToShow
+    │   └── CannotAttach
     └── ChangedSinceAsked
 
 No message holds a token, a code, or an argument's value that a person did not just type.
@@ -166,6 +167,12 @@ class TooLargeToShow(ApprovalError):
     """Not every value fits on the card, and what nobody can see whole nobody can approve."""
 
     code = "too_large_to_show"
+
+
+class CannotAttach(TooLargeToShow):
+    """They would fit into files, and the workspace does not let the bot attach any."""
+
+    code = "cannot_attach"
 
 
 class ChangedSinceAsked(ApprovalError):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 from bot.approvals.devices import binding_message
 from bot.approvals.model import Approval, Part, State
@@ -24,10 +24,10 @@ from handlers.blocks import (
     mrkdwn,
     paragraph,
     passages,
-    plain,
     section,
     together,
 )
+from handlers.card_values import arguments_of, seen_of, shown
 from handlers.inert import inert
 from handlers.message import Block, Message
 from handlers.work_cards import stop_button
@@ -37,14 +37,27 @@ DENY = "approval.deny"
 UNDO = "approval.undo"
 WITHDRAW = "approval.withdraw"
 
-_SHORT = 150
 _FIELD = 2000
-_KINDS = {bool: "yes or no", int: "number", float: "number", list: "list", dict: "object", type(None): "nothing"}
+_SPARE = 1000  # for what is said on a card later: who agreed, and why somebody did not
+_MOST_FILES = 10
+_LARGEST_FILE = 1024 * 1024  # bytes (docs.slack.dev, "files.getUploadURLExternal", `snippet_too_large`)
+_SOME_ACCOUNT, _SOME_ADDRESS = "x" * 254, f"https://{'x' * 200}"  # RFC 5321, errata 1690
 
 
-def approval_card(approval: Approval, *, part: Part = Part.APPROVER, acting_as: str | None = None) -> Message:
-    """The card as the request stands, for this part; it runs under the account `acting_as`. Raises TooLargeToShow."""
-    name = approval.action
+def approval_card(
+    approval: Approval,
+    *,
+    part: Part = Part.APPROVER,
+    acting_as: str | None = None,
+    files: Mapping[str, str] | None = None,
+    spare: int = 0,
+) -> Message:
+    """The card as the request stands, for this part; it runs under the account `acting_as`.
+
+    `files` are the values that are attached above it, by name, each with its address. Raises TooLargeToShow, also where
+    less than `spare` characters of what Slack takes are left.
+    """
+    name, above = approval.action, files or {}
     if len(inert(name)) > NAME:
         raise TooLargeToShow
     pending = approval.state is State.PENDING
@@ -54,16 +67,40 @@ def approval_card(approval: Approval, *, part: Part = Part.APPROVER, acting_as: 
         header(f"{question} “{name}”{mark}" if pending else f"“{name}”"),
         *[paragraph(text) for text in passages(approval.description) if text],
         *_unusual(approval),
-        *_arguments(approval),
-        *_seen(approval),
+        *_arguments(approval, above),
+        *_seen(approval, above),
         *_reason_given(approval),
         *_facts(approval, acting_as),
         _ending(approval, part),
     ]
-    if len(blocks) > MOST_BLOCKS or together(blocks) > MOST_TOGETHER:
+    if len(blocks) > MOST_BLOCKS or together(blocks) > MOST_TOGETHER - spare:
         raise TooLargeToShow
     said = f"{question} {code(name)}{mark}" if pending else f"{code(name)}: {stands(approval)}"
     return Message(said, tuple(blocks))
+
+
+def attached(approval: Approval) -> dict[str, str]:
+    """The values that its card has no room for, inert, by the names of their files: the longest, as few as need be.
+
+    They are the same however the request stands. Raises TooLargeToShow where that is not enough.
+    """
+    if not approval.readable:
+        return {}
+    asked = replace(approval, state=State.PENDING, votes=(), not_before=None)
+    longest = sorted((*arguments_of(asked), *seen_of(asked)), key=lambda value: len(value.text), reverse=True)
+    chosen: dict[str, str] = {}
+    while True:
+        try:
+            approval_card(asked, acting_as=_SOME_ACCOUNT, files=dict.fromkeys(chosen, _SOME_ADDRESS), spare=_SPARE)
+        except TooLargeToShow:
+            if len(chosen) == min(len(longest), _MOST_FILES):
+                raise
+            value = longest[len(chosen)]
+            chosen[value.file] = inert(value.text)
+            if len(chosen[value.file].encode()) > _LARGEST_FILE:
+                raise
+        else:
+            return chosen
 
 
 def _ending(approval: Approval, part: Part) -> Block:
@@ -92,54 +129,21 @@ def _unusual(approval: Approval) -> list[Block]:
     return [paragraph("\n".join(f"⚠ {one}" for one in approval.unusual))] if approval.unusual else []
 
 
-def _seen(approval: Approval) -> list[Block]:
-    """What the service said about it when it was asked, each value as it is."""
-    rows: list[Block] = []
-    below: list[Block] = []
-    for name, value in approval.seen:
-        shown = passages(value)
-        if len(shown) == 1 and len(shown[0]) <= _SHORT and "\n" not in shown[0]:
-            rows += [mrkdwn(f"{code(name[:NAME])}"), plain(shown[0] or "–")]
-        else:
-            below += [section(code(name[:NAME])), *map(paragraph, shown)]
-    return (
-        [context("As the service says now, read with the requester’s own access:"), *fields(rows), *below]
-        if (rows or below)
-        else []
-    )
+def _seen(approval: Approval, files: Mapping[str, str]) -> list[Block]:
+    said = shown(seen_of(approval), files)
+    return [context("As the service says now, read with the requester’s own access:"), *said] if said else []
 
 
 def _reason_given(approval: Approval) -> list[Block]:
     return [section("*Why*"), *map(paragraph, passages(approval.why))] if approval.why else []
 
 
-def _arguments(approval: Approval) -> list[Block]:
-    """Short values side by side with their names, the others below in full."""
+def _arguments(approval: Approval, files: Mapping[str, str]) -> list[Block]:
     if not approval.readable:
         return [context("The values cannot be opened any more.")]
     if not approval.arguments:
         return [context("This action takes no values.")]
-    rows: list[Block] = []
-    below: list[Block] = []
-    for name, value in approval.arguments.items():
-        if len(inert(name)) > NAME:
-            raise TooLargeToShow
-        label = code(name) if isinstance(value, str) else f"{code(name)} ({_KINDS.get(type(value), 'JSON')})"
-        shown = passages(_written(value))
-        if shown == [""]:
-            rows += [mrkdwn(label), mrkdwn("_empty_")]
-        elif len(shown) == 1 and len(shown[0]) <= _SHORT and "\n" not in shown[0]:
-            rows += [mrkdwn(label), plain(shown[0])]
-        else:
-            below += [section(label), *map(paragraph, shown)]
-    return [*fields(rows), *below]
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    flat = json.dumps(value, ensure_ascii=False)
-    return flat if len(flat) <= _SHORT else json.dumps(value, ensure_ascii=False, indent=2)
+    return shown(arguments_of(approval), files)
 
 
 def _facts(approval: Approval, acting_as: str | None) -> list[Block]:

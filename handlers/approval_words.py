@@ -56,6 +56,11 @@ def waiting_note(approval: Approval) -> Message:
     return Message(said)
 
 
+def values_above(approval: Approval) -> str:
+    """What is said with the files that hold what the card below has no room for, in mrkdwn."""
+    return f"What {_name(approval.action)} is to be called with, where the card below has no room for it:"
+
+
 def reminder(approval: Approval) -> Message:
     """For an approver who has not decided yet."""
     by = f"<@{line(approval.requester.user, 64)}>"

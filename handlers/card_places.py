@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 
 from bot.approvals.model import Approval, Copy, Part
 from bot.approvals.outbox import Unreachable
+from bot.errors import CannotAttach
 from handlers import cards
 from handlers.post import Post
 from handlers.workspace import NotInstalled
 from oauth import Links, SlackUser
-
-_LONGEST_ADDRESS = 254  # RFC 5321, errata 1690
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +20,16 @@ class SlackCards:
     post: Post
     links: Links
 
-    def check(self, approval: Approval) -> None:
-        """Raises TooLargeToShow."""
-        cards.approval_card(approval, acting_as="x" * _LONGEST_ADDRESS)
+    async def check(self, approval: Approval) -> None:
+        """Raises TooLargeToShow, or CannotAttach where it would take files."""
+        if cards.attached(approval) and not await self.post.may_attach(approval.requester):
+            raise CannotAttach
 
     async def show(self, approval: Approval, copy: Copy) -> Copy:
-        """Post the copy, or bring the one that is there up to date. Raises Unreachable."""
+        """One step: attach what has no room on the card, then post the card, or bring the one that is there up to date.
+
+        So nobody is asked for a decision before they can see all of it. Raises Unreachable.
+        """
         try:
             return await self._shown(approval, copy)
         except NotInstalled:
@@ -49,13 +52,16 @@ class SlackCards:
             raise Unreachable from None
 
     async def _shown(self, approval: Approval, copy: Copy) -> Copy:
+        above = cards.attached(approval)
+        if not above.keys() <= dict(copy.files).keys():
+            return await self._attached(approval, copy, above)
         principal = await self.links.principal(approval.requester)
         acting_as = (principal.identity.email or principal.identity.name) if principal else None
-        card = cards.approval_card(approval, part=copy.part, acting_as=acting_as)
+        card = cards.approval_card(approval, part=copy.part, acting_as=acting_as, files=dict(copy.files))
         if copy.channel is not None and copy.ts is not None:
             await self.post.change(approval.requester, copy.channel, copy.ts, card)
             return replace(copy, shown=approval.revision)
-        channel = copy.to if copy.part is Part.CHANNEL else await self.post.dm_of(_person(approval, copy))
+        channel = await self._channel(approval, copy)
         mark = f"{approval.id}:{copy.part}:{copy.to}"
         if approval.turns > 1 and (
             ts := await self.post.marked(approval.requester, channel, mark, approval.created_at)
@@ -64,6 +70,14 @@ class SlackCards:
             return replace(copy, channel=channel, ts=ts, shown=approval.revision)
         channel, ts = await self.post.say(approval.requester, channel, card, mark=mark)
         return replace(copy, channel=channel, ts=ts, shown=approval.revision)
+
+    async def _attached(self, approval: Approval, copy: Copy, above: dict[str, str]) -> Copy:
+        channel = await self._channel(approval, copy)
+        files = await self.post.attach(approval.requester, channel, above, cards.values_above(approval))
+        return replace(copy, channel=channel, files=tuple(files.items()))
+
+    async def _channel(self, approval: Approval, copy: Copy) -> str:
+        return copy.to if copy.part is Part.CHANNEL else await self.post.dm_of(_person(approval, copy))
 
 
 def _person(approval: Approval, copy: Copy) -> SlackUser:

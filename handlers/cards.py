@@ -11,8 +11,9 @@ from handlers.approval_card import (
     UNDO,
     WITHDRAW,
     approval_card,
+    attached,
 )
-from handlers.approval_words import outcome, reminder, result_card, waiting_note
+from handlers.approval_words import outcome, reminder, result_card, values_above, waiting_note
 from handlers.blocks import button, buttons, code, context, cut, day, line, moment, plain, section
 from handlers.connect import auth_provider
 from handlers.lists import actions_list, approvals_list, audit_list
@@ -37,6 +38,7 @@ __all__ = [
     "actions_list",
     "approval_card",
     "approvals_list",
+    "attached",
     "audit_list",
     "connect_card",
     "help_card",
@@ -51,6 +53,7 @@ __all__ = [
     "rights",
     "status_card",
     "step_up_card",
+    "values_above",
     "waiting_note",
     "work_card",
     "your_account",

@@ -71,7 +71,10 @@ _SENTENCES = {
     "done. Please tell whoever runs me.",
     "policy_unclear": "A rule of this action could not be worked out for these values, so nothing was asked or done. "
     "Please tell whoever runs me.",
-    "too_large_to_show": "The values are too long to be shown whole on a card, so nobody could approve them.",
+    "too_large_to_show": "The values are too long to be shown whole, on a card or in files with it, so nobody could "
+    "approve them and nothing was asked. Ask with less at once.",
+    "cannot_attach": "The values are too long for a card, and I may not attach files in this workspace, so nothing was "
+    "asked. Ask with less at once, or ask whoever runs me to install me again with the right `files:write`.",
     "changed_since_asked": "The action was changed since it was shown, so nothing was done. Ask again.",
     # work that lasts
     "run_unknown": "Nothing goes on under this button: it has only just begun, or was over long ago. If you still "

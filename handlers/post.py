@@ -4,6 +4,7 @@ goes anywhere but to that person."""
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 from handlers.message import Message
-from handlers.workspace import Workspaces, reason_of
+from handlers.workspace import PASSING, Workspaces, reason_of
 from oauth import SlackUser
 
 log = structlog.get_logger(__name__)
@@ -31,7 +32,7 @@ _PATIENCE, _IDLE = 10, 15.0  # seconds
 _MARKED = "countersign_card"
 _LOOKED_AT = 100
 _SKEW = timedelta(minutes=1)  # between Slack's clock and ours
-_POSTING = ("chat.postMessage", "chat.postEphemeral", "chat.startStream")
+_POSTING = ("chat.postMessage", "chat.postEphemeral", "chat.startStream", "files.completeUploadExternal")
 
 
 class _ByPost(AsyncWebClient):
@@ -147,6 +148,29 @@ class Post:
             if metadata.get("event_type") == _MARKED and (metadata.get("event_payload") or {}).get("mark") == mark:
                 return str(one["ts"])
         return None
+
+    async def may_attach(self, slack: SlackUser) -> bool:
+        """Whether the workspace lets us attach files; False only where Slack itself says that it does not.
+
+        It names an address for one, which nobody uses (docs.slack.dev, "files.getUploadURLExternal").
+        """
+        web = await self._workspaces.client(slack)
+        try:
+            await web.files_getUploadURLExternal(filename="value.txt", length=1)
+        except SlackApiError as refusal:
+            reason = reason_of(refusal)
+            log.warning("files_refused", error=reason)
+            return reason is None or reason in PASSING
+        return True
+
+    async def attach(self, slack: SlackUser, channel: str, texts: Mapping[str, str], comment: str) -> dict[str, str]:
+        """Show texts as files in a channel, in one message with a `comment` in mrkdwn; the address of each by its name,
+        "" where Slack names none (docs.slack.dev, "Working with files").
+        """
+        web = await self._workspaces.client(slack)
+        files = [{"filename": name, "content": text, "snippet_type": "text"} for name, text in texts.items()]
+        sent: Any = await web.files_upload_v2(channel=channel, initial_comment=comment, file_uploads=files)
+        return {name: str(file.get("permalink") or "") for name, file in zip(texts, sent["files"], strict=True)}
 
     async def change(self, slack: SlackUser, channel: str, ts: str, message: Message) -> None:
         """Put `message` in the place of one that was sent."""

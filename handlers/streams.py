@@ -15,15 +15,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.work import Place, Running, TooFast, View
 from handlers.work_cards import Chunk, plan_title, task_chunks
-from handlers.workspace import reason_of
+from handlers.workspace import PASSING, reason_of
 from oauth import Clock, SlackUser
 
 log = structlog.get_logger(__name__)
 
 _REMEMBERED = timedelta(hours=1)
 _MOST = 4096
-# These say that Slack is not well just now, and nothing of whether it streams.
-_PASSING = {"internal_error", "fatal_error", "service_unavailable", "request_timeout", "team_added_to_org"}
 
 
 class StreamingWorkspaces:
@@ -101,7 +99,7 @@ class Stream:
 
     def _refused(self, refusal: SlackApiError) -> None:
         reason = reason_of(refusal)
-        if self._at is None and reason is not None and reason not in _PASSING:
+        if self._at is None and reason is not None and reason not in PASSING:
             self._workspaces.refused(self._running.requester)
         self._over = True
         log.info("stream_refused", run=self._running.run, error=reason, begun=self._at is not None)

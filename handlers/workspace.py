@@ -10,6 +10,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from oauth import SlackUser
 
+# Slack's words for what may go well the next time: they say nothing of what it lets us do.
+PASSING = {
+    "ratelimited",
+    "internal_error",
+    "fatal_error",
+    "service_unavailable",
+    "request_timeout",
+    "team_added_to_org",
+}
+
 
 class NotInstalled(Exception):
     """The bot is not, or not any more, in this person's workspace: nobody can be told anything there."""

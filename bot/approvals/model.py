@@ -83,7 +83,8 @@ class Part(StrEnum):
 class Copy:
     """One copy of the card: for whom, where it is in Slack once it was posted, and which revision it shows.
 
-    `to` is a user's id, or a channel's where the part is that.
+    `to` is a user's id, or a channel's where the part is that; `files` are the values that are attached above it, by
+    name, each with its address.
     """
 
     part: Part
@@ -91,6 +92,7 @@ class Copy:
     channel: str | None = None
     ts: str | None = None
     shown: int = 0
+    files: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @property
     def posted(self) -> bool:

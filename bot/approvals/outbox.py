@@ -32,11 +32,13 @@ class Unreachable(Exception):
 class Cards(Protocol):
     """What people see of a request. Both that speak raise Unreachable where trying again is of no use."""
 
-    def check(self, approval: Approval) -> None:
+    async def check(self, approval: Approval) -> None:
         """Raises TooLargeToShow where the card cannot show all of it."""
 
     async def show(self, approval: Approval, copy: Copy) -> Copy:
         """Post a copy of the card, or bring it up to date where it is; the copy as it is then.
+
+        That may take more than one step, and each gets the copy that the one before gave.
 
         Where its place is not known and this is not the first of `approval.turns`, an earlier post may have arrived
         although its answer did not, or whoever posted it was killed.
@@ -140,9 +142,15 @@ class Outbox:
         return _Turn(copies, told, failed=failed)
 
     async def _copied(self, current: Approval, copy: Copy) -> Copy:
-        if not behind(current, copy):
-            return copy
-        return await self._within_patience(self._cards.show(current, copy), "card_not_shown", current) or copy
+        latest = copy  # what was done before something went wrong is not done again
+
+        async def steps() -> None:
+            nonlocal latest
+            while behind(current, latest):
+                latest = await self._cards.show(current, latest)
+
+        await self._within_patience(steps(), "card_not_shown", current)
+        return latest
 
     async def _told(self, current: Approval) -> bool:
         await self._cards.tell(current)

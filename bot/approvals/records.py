@@ -7,7 +7,7 @@ or agree in somebody's name. The same things lie beside them in the clear where 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -95,8 +95,15 @@ def document_of(approval: Approval, sealer: Sealer) -> Document:
 
 
 def copies_document(copies: tuple[Copy, ...]) -> list[Document]:
-    """Copies of a card as they are kept."""
-    return [asdict(copy) | {"part": str(copy.part)} for copy in copies]
+    """Copies of a card as they are kept; what is attached to them is kept sealed beside them."""
+    places = ("to", "channel", "ts", "shown")
+    return [{"part": str(copy.part)} | {name: getattr(copy, name) for name in places} for copy in copies]
+
+
+def files_document(approval: Approval, copies: tuple[Copy, ...], sealer: Sealer) -> Document:
+    """What is attached to the copies, as it is kept: nobody may lead approvers to another file by the database."""
+    attached = {f"{copy.part}:{copy.to}": copy.files for copy in copies if copy.files}
+    return {"files": sealed_text(approval, "files", json.dumps(attached), sealer)} if attached else {}
 
 
 def votes_document(approval: Approval, sealer: Sealer) -> Document:
@@ -138,7 +145,7 @@ def approval_of(found: Document, sealer: Sealer) -> Approval:
         reason=found.get("reason"),
         audited=found.get("audited", False),
         result=_text(found, "result", key, sealer),
-        copies=tuple(_copies(found)),
+        copies=tuple(_copies(found, json.loads(_text(found, "files", key, sealer) or "{}"))),
         told=found.get("told", False),
         tries=found.get("tries", 0),
         attempts=found.get("attempts", 0),
@@ -173,13 +180,23 @@ def _vote(found: Mapping[str, Any]) -> Vote:
     )
 
 
-def _copies(found: Document) -> list[Copy]:
+def _copies(found: Document, files: Mapping[str, Any]) -> list[Copy]:
     if "copies" in found:
-        places = ("channel", "ts", "shown")
-        return [Copy(Part(one["part"]), one["to"], *map(one.get, places)) for one in found["copies"]]
+        return [_copy(one, files.get(f"{one['part']}:{one['to']}", ())) for one in found["copies"]]
     card = found.get("card")  # of a version with one card for each request
     place = (card["channel"], card["ts"], card["shown"]) if card else (None, None, 0)
     return [Copy(Part.APPROVER, found["user"], *place)]
+
+
+def _copy(found: Mapping[str, Any], files: Iterable[tuple[str, str]]) -> Copy:
+    return Copy(
+        Part(found["part"]),
+        found["to"],
+        found["channel"],
+        found["ts"],
+        found["shown"],
+        tuple((name, address) for name, address in files),
+    )
 
 
 def _text(found: Document, name: str, key: str, sealer: Sealer) -> str | None:

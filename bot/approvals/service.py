@@ -94,7 +94,7 @@ class ApprovalService(Voting):
             unusual=draft.unusual,
         )
         approval = replace(approval, copies=copies_for(approval, asked))
-        self._cards.check(approval)
+        await self._cards.check(approval)
         await self._entries.requested(approval)
         if policy.kind == "ciba":
             approval = await self._on_device(principal, approval)

@@ -20,6 +20,7 @@ from bot.approvals.records import (
     approval_of,
     copies_document,
     document_of,
+    files_document,
     key_of,
     sealed_text,
     votes_document,
@@ -30,7 +31,7 @@ from oauth.errors import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
-_SEALED = ("private", "votes", "result", "note", "asked")
+_SEALED = ("private", "votes", "result", "note", "asked", "files")
 _OPEN = {"$in": sorted(str(state) for state in OPEN)}
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # with both ends a server knows that no record without a time is meant
 _MOST = 100
@@ -189,6 +190,7 @@ class MongoApprovalStore:
         mine: Document = {"_id": key_of(approval), "speaking_by": speaker}
         changes: Document = {
             "copies": copies_document(copies),
+            **files_document(approval, copies, self._sealer),
             "quiet_until": quiet_until,
             "speaking_until": None,
             "speaking_by": None,

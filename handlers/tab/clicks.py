@@ -69,9 +69,9 @@ class Overheard:
         """Tell `listener` of each change that is shown, from now on."""
         self._listeners.append(listener)
 
-    def check(self, approval: Approval) -> None:
+    async def check(self, approval: Approval) -> None:
         """As the cards do."""
-        self._cards.check(approval)
+        await self._cards.check(approval)
 
     async def show(self, approval: Approval, copy: Copy) -> Copy:
         """As the cards do; a card that cannot be shown has changed all the same."""

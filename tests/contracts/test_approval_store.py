@@ -580,3 +580,27 @@ async def test_t35_a_store_that_is_away_is_said() -> None:
     with pytest.raises(StoreUnavailable):
         await store.swap(StoredSecret(("approvals", "T1:a", "private"), "T1:a", "private", "s"), "t")
     client.close()
+
+
+async def test_t50_what_is_attached_to_a_card_is_kept_sealed(
+    in_database: Replicas, mongo_database: Database, asked: Callable[..., Approval], clock: HandClock
+) -> None:
+    """Whoever writes to the database cannot lead an approver to another file: it is attached anew
+    (guard: the seal in `files_document`)."""
+    store, approval = in_database.one, asked()
+    await store.add(approval)
+    files = (("1-note.txt", "https://files.example/canary-address"),)
+    half = replace(NEW[0], channel="D1", files=files)
+    speaking = await store.claim_outbox(approval, "me", clock(), clock() + SPAN)
+    assert speaking is not None
+    await store.said(speaking, "me", (half,), told=False)
+    found = await in_database.two.get("T1", approval.id)
+    assert found is not None
+    assert found.copies == (half,)
+    raw = await mongo_database["approvals"].find_one({"id": approval.id})
+    assert raw is not None
+    assert "canary-address" not in str(raw)
+    await mongo_database["approvals"].update_one({"id": approval.id}, {"$set": {"files": f"x{raw['files']}"}})
+    found = await in_database.two.get("T1", approval.id)
+    assert found is not None
+    assert found.copies == (replace(half, files=()),)

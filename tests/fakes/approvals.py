@@ -273,7 +273,7 @@ class FakeCards:
     reminded: list[tuple[str, str]] = field(default_factory=list)
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def check(self, approval: Approval) -> None:
+    async def check(self, approval: Approval) -> None:
         """As a card that is full."""
         if self.too_large:
             raise TooLargeToShow

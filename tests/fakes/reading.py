@@ -124,3 +124,22 @@ def assert_sound(message: Message) -> None:
     for text in said(message).split("\n"):
         hidden = [letter for letter in text if unicodedata.category(letter) in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"}]
         assert set(hidden) <= {"\u2060"}
+
+
+def values_shown(message: Message) -> dict[str, str]:
+    """The arguments as the card shows them, by name, with shown code points read back."""
+    found: dict[str, str] = {}
+    inside = list(message.blocks[1 + len(blocks.passages(ASKED.description)) :])
+    label = ""
+    for block in inside:
+        pairs = block.get("fields", [])
+        if pairs and pairs[0]["text"].startswith("`"):
+            for name, value in zip(pairs[::2], pairs[1::2], strict=True):
+                found[name["text"]] = "" if value["type"] == "mrkdwn" else value["text"]
+        elif block["type"] == "section" and "text" in block:
+            text = block["text"]
+            if text["type"] == "mrkdwn":
+                label = text["text"]
+            else:
+                found[label] = found.get(label, "") + text["text"]
+    return {name.split("`")[1]: MARK.sub(lambda mark: chr(int(mark[1], 16)), value) for name, value in found.items()}

@@ -26,7 +26,7 @@ APP, BOT, BOT_USER, TEAM = "A0COUNTER", "B0COUNTER", "U0COUNTER", "T000000001"
 BOT_TOKEN, SIGNING_SECRET = "xoxb-of-the-rig", "the-signing-secret-of-the-rig"
 CLIENT_ID, CLIENT_SECRET = "1.2", "the-slack-client-secret-of-the-rig"
 CHANNEL = "C000000001"
-GRANTED = "chat:write,commands,im:history,im:write,team:read,users:read,users:read.email"
+GRANTED = "chat:write,commands,files:write,im:history,im:write,team:read,users:read,users:read.email"
 NAMES = ("ada", "bob", "carol", "dan", "eve", "mallory")
 Message = dict[str, Any]
 

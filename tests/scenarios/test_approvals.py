@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
 from bot.sandbox.demo import free_ports, running
 from tests.scenarios.town import SUPPORT, Town, eventually, words
@@ -38,14 +40,51 @@ POLICIES = {
     "by_amount": 'approvers = ["U0BOB"]\n[[action.rules]]\nwhen = "arguments.amount >= 500"\napproval = "other"',
 }
 
+NOTED = """
+[[action]]
+name = "noted"
+description = "Put a note to an order"
+method = "POST"
+url = "http://127.0.0.1:%d/orders/{order_id}/notes"
+scopes = ["orders:read", "orders:refund"]
+audience = "https://shop.example.com"
+[action.parameters.order_id]
+type = "string"
+[action.parameters.note]
+type = "string"
+"""
+
+
+class Notes:
+    """A service that takes notes; `server` is where."""
+
+    def __init__(self) -> None:
+        self.arrived: list[str] = []
+        app = web.Application()
+        app.router.add_post("/orders/{id}/notes", self._take)
+        self.server = TestServer(app)
+
+    async def _take(self, request: web.Request) -> web.Response:
+        self.arrived.append((await request.json())["note"])
+        return web.json_response({"noted": True})
+
 
 @pytest.fixture
-async def town(tmp_path: Path, database_settings: dict[str, str]) -> AsyncIterator[Town]:
+async def notes() -> AsyncIterator[Notes]:
+    """It, running."""
+    made = Notes()
+    async with made.server:
+        yield made
+
+
+@pytest.fixture
+async def town(tmp_path: Path, database_settings: dict[str, str], notes: Notes) -> AsyncIterator[Town]:
     """Everything, running, with an action for each policy; Ada, Bob and Carol are linked."""
     ports = free_ports(5)
     text = "".join(
         ACTION % (name, ports[3], policy % ports[3] if "%d" in policy else policy) for name, policy in POLICIES.items()
     )
+    text += NOTED % notes.server.port
     (tmp_path / "policies.toml").write_text(text, encoding="utf-8")
     settings = {**database_settings, "ACTIONS_FILE": str(tmp_path / "policies.toml")}
     async with running(tmp_path / "data", ports, **settings) as (around, found):
@@ -260,4 +299,28 @@ async def test_t73_a_card_that_cannot_be_sent_is_posted_nowhere_else(town: Town)
     assert elsewhere == {}
     await town.clicks(ADA, own, "approval.withdraw")
     await town.sees(ADA, r"was withdrawn")
+    assert town.calls() == []
+
+
+async def test_t50_what_no_card_has_room_for_is_attached_and_runs_whole(town: Town, notes: Notes) -> None:
+    """Ada sees the file, then the card that points to it; what the service gets is what the file holds."""
+    note = "".join(f"{number}:<!channel>" for number in range(1_300))
+    assert "needs your approval" in await town.types(ADA, f"run noted order_id=A-1001 note={note}")
+    card = await town.sees_control(ADA, "approval.approve")
+    above = [one for one in town.seen(ADA) if one.get("files")]
+    assert [one["files"][0]["preview"] for one in above] == [note]
+    assert above[0]["ts"] < card["ts"]
+    assert f"<{above[0]['files'][0]['permalink']}|2-note.txt>" in words(card)
+    await town.clicks(ADA, card, "approval.approve")
+    await town.sees(ADA, "is done")
+    assert notes.arrived == [note]
+    assert len([one for one in town.seen(ADA) if one.get("files")]) == 1
+
+
+async def test_where_files_are_not_allowed_nothing_is_asked(town: Town) -> None:
+    """The app was installed before it attached files: the person hears so at once, and nothing waits."""
+    town.slack.api.scopes = tuple(scope for scope in town.slack.api.scopes if scope != "files:write")
+    said = await town.sees_after_typing(ADA, f"run noted order_id=A-1001 note={'x' * 14_000}")
+    assert "I may not attach files" in said
+    assert "Nothing waits" in await town.types(ADA, "approvals")
     assert town.calls() == []

@@ -52,7 +52,7 @@ def complete_upload(call: Call) -> Answer:
     arrived = [one for one in uploads if one is not None and one.content is not None]
     if len(arrived) < len(named):
         raise SlackRefusal("file_not_found")
-    files = [one.as_slack(call.team, title.get("title")) for one, title in zip(arrived, named, strict=True)]
+    files = [one.as_slack(call.team, call.base, title.get("title")) for one, title in zip(arrived, named, strict=True)]
     if where := arguments.text("channel_id"):
         channel = workspace.channels.get(where)  # the id of a conversation; a person's id is none here
         if channel is None:
@@ -64,6 +64,13 @@ def complete_upload(call: Call) -> Answer:
     for one in arrived:
         del workspace.uploads[one.id]
     return {"files": files}
+
+
+def text_of(workspace: Workspace | None, id_: str) -> str | None:
+    """A file that is shown somewhere, whole; None where there is none."""
+    messages = [one for kept in workspace.messages.values() for one in kept] if workspace else []
+    files = [file for one in messages for file in (one.extra or {}).get("files", ())]
+    return next((str(file["preview"]) for file in files if file["id"] == id_), None)
 
 
 def _named(given: Any) -> list[dict[str, Any]]:

@@ -173,8 +173,10 @@ class Upload:
     kind: str
     content: bytes | None = None
 
-    def as_slack(self, team: Team, title: str | None = None) -> dict[str, Any]:
-        """The `file` object of a snippet (docs.slack.dev, "File object"), its text whole in `preview`."""
+    def as_slack(self, team: Team, base: str, title: str | None = None) -> dict[str, Any]:
+        """The `file` object of a snippet (docs.slack.dev, "File object"), its text whole in `preview`; `base` is where
+        this Slack is.
+        """
         shown = (self.content or b"").decode("utf-8", "replace")
         return {
             "id": self.id,
@@ -186,6 +188,7 @@ class Upload:
             "size": self.length,
             "user": team.bot_user,
             "user_team": team.id,
+            "permalink": f"{base}/files/{team.home}/{self.id}",
             "preview": shown,
             "preview_is_truncated": False,
         }

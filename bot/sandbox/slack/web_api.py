@@ -93,6 +93,14 @@ class WebApi:
         """Mount it."""
         app.router.add_route("*", "/api/{method}", self._handle)
         app.router.add_post("/upload/v1/{home}/{key}", self._upload)
+        app.router.add_get("/files/{home}/{id}", self._file)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        """Where the `permalink` of a file leads: its text, as nothing but text."""
+        text = files.text_of(self.workspaces.find(request.match_info["home"]), request.match_info["id"])
+        if text is None:
+            raise web.HTTPNotFound
+        return web.Response(text=text, headers={"X-Content-Type-Options": "nosniff"})
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         """A file's bytes, raw or as the one part of a form; faults and tests call it `upload`."""

@@ -50,6 +50,7 @@ def test_it_asks_for_the_least() -> None:
             "app_mentions:read",
             "chat:write",
             "commands",
+            "files:write",
             "im:history",
             "im:write",
             "usergroups:read",

@@ -17,11 +17,9 @@ from bot.approvals import State, Verdict, Vote
 from bot.approvals.model import Part
 from bot.errors import TooLargeToShow
 from handlers import blocks, cards
-from handlers.message import Message
 from oauth import SlackUser
 from tests.fakes.reading import (
     ASKED,
-    MARK,
     NASTY,
     NOON,
     TRICKS,
@@ -29,27 +27,8 @@ from tests.fakes.reading import (
     buttons_of,
     said,
     texts,
+    values_shown,
 )
-
-
-def values_shown(message: Message) -> dict[str, str]:
-    """The arguments as the card shows them, by name, with shown code points read back."""
-    found: dict[str, str] = {}
-    inside = list(message.blocks[1 + len(blocks.passages(ASKED.description)) :])
-    label = ""
-    for block in inside:
-        pairs = block.get("fields", [])
-        if pairs and pairs[0]["text"].startswith("`"):
-            for name, value in zip(pairs[::2], pairs[1::2], strict=True):
-                found[name["text"]] = "" if value["type"] == "mrkdwn" else value["text"]
-        elif block["type"] == "section" and "text" in block:
-            text = block["text"]
-            if text["type"] == "mrkdwn":
-                label = text["text"]
-            else:
-                found[label] = found.get(label, "") + text["text"]
-    return {name.split("`")[1]: MARK.sub(lambda mark: chr(int(mark[1], 16)), value) for name, value in found.items()}
-
 
 # Row 50: card text with mrkdwn, mentions, bidi and ten thousand characters is shown inert and whole.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import pytest
 import structlog
 
-from bot.approvals import State, Verdict
+from bot.approvals import Approval, Copy, State, Verdict
 from tests.conftest import HandClock
 from tests.fakes.approvals import FakeCards
 from tests.fakes.runner import World
@@ -167,3 +168,33 @@ async def test_a_quiet_round_writes_nothing(world: World) -> None:
     await world.here.runner.sweep()
     assert world.store.away["claim_outbox"] == 1
     assert (world.at_rest(approval), world.cards.asked) == (before, asked)
+
+
+async def test_t73_what_was_attached_is_not_attached_again(world: World) -> None:
+    """A card takes two steps and the second one fails: the next turn goes on where this one stopped
+    (guard: `latest` in `_copied`)."""
+
+    class InTwoSteps(FakeCards):
+        """A file first, then the card; Slack breaks off in between, twice."""
+
+        attached = 0
+        broken = 2
+
+        async def show(self, approval: Approval, copy: Copy) -> Copy:
+            if not copy.files:
+                self.attached += 1
+                return replace(copy, files=(("1-note.txt", ""),))
+            if self.broken:
+                self.broken -= 1
+                raise ConnectionError
+            return await super().show(approval, copy)
+
+    cards = InTwoSteps()
+    world.here = world.replica(cards=cards)
+    approval = await world.asked()
+    for _ in range(3):
+        world.clock.forward(seconds=10)
+        await world.here.runner.sweep()
+    assert (cards.attached, cards.broken, len(cards.posted)) == (1, 0, 1)
+    (copy,) = world.at_rest(approval).copies
+    assert copy.files == (("1-note.txt", ""),)

@@ -267,7 +267,7 @@ async def test_cards_that_are_overheard_are_what_they_were(room: Room) -> None:
     slack = FakeCards(too_large=True)
     shown = Overheard(slack)
     with pytest.raises(TooLargeToShow):
-        shown.check(ASKED)
+        await shown.check(ASKED)
     done = replace(ASKED, state=State.DONE)
     await shown.tell(done)
     assert slack.told == [done]

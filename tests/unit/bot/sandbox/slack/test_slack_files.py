@@ -38,6 +38,19 @@ async def test_a_snippet_is_shown_in_the_thread(calls: Calls) -> None:
     assert (shown["files"][0]["id"], shown["files"][0]["title"]) == (file, "text")
 
 
+async def test_the_address_of_a_file_leads_to_its_text(calls: Calls) -> None:
+    """As plain text, whatever it says; and to nothing before it is shown."""
+    url, file = await asked(calls, snippet_type="text")
+    assert await sent(calls, url) == 200
+    there = f"{calls.slack.url}/files/T0COUNTER/{file}"
+    async with calls.http.get(there) as response:
+        assert response.status == 404
+    done = await calls.ok("files.completeUploadExternal", files=[{"id": file}], channel_id="C0GENERAL")
+    assert done["files"][0]["permalink"] == there
+    async with calls.http.get(there) as response:
+        assert (response.content_type, await response.read()) == ("text/plain", TEXT)
+
+
 async def test_slacks_own_client_uploads_too(calls: Calls) -> None:
     """`files_upload_v2` makes the same three calls."""
     client = AsyncWebClient(token=TOKEN, base_url=calls.slack.api_url)
