@@ -13,6 +13,9 @@ _AMOUNT = """[action.parameters.amount]
 type = "integer"
 minimum = 1
 """
+_NOTE = """[action.parameters.note]
+type = "string"
+"""
 _REFUND = "/orders/{order_id}/refund"
 
 
@@ -29,6 +32,7 @@ def _actions(shop: rig.Shop, parcels: rig.Shop | None) -> Iterator[str]:
     for name, idempotent in (("refund_order", "false"), ("refund_surely", "true")):
         refund = _action(name, "POST", shop.url + _REFUND, "orders:refund", more=f"idempotent = {idempotent}")
         yield refund + _BY_ID + _AMOUNT
+    yield _action("explain_refund", "POST", shop.url + _REFUND, "orders:refund") + _BY_ID + _AMOUNT + _NOTE
     if parcels is not None:
         where = parcels.url + "/parcels/{order_id}"
         yield _action("show_parcel", "GET", where, "parcels:read", audience=rig.PARCELS) + _BY_ID

@@ -26,7 +26,8 @@ APP, BOT, BOT_USER, TEAM = "A0COUNTER", "B0COUNTER", "U0COUNTER", "T000000001"
 BOT_TOKEN, SIGNING_SECRET = "xoxb-of-the-rig", "the-signing-secret-of-the-rig"
 CLIENT_ID, CLIENT_SECRET = "1.2", "the-slack-client-secret-of-the-rig"
 CHANNEL = "C000000001"
-GRANTED = "chat:write,commands,files:write,im:history,im:write,team:read,users:read,users:read.email"
+# More than the bot needs: the rig itself looks into the workspace with it.
+GRANTED = "chat:write,commands,files:read,files:write,im:history,im:write,team:read,users:read,users:read.email"
 NAMES = ("ada", "bob", "carol", "dan", "eve", "mallory")
 Message = dict[str, Any]
 
@@ -75,6 +76,13 @@ class Workspace:
             found: Message = await answer.json()
         assert found.get("ok"), (method, found)
         return found
+
+    async def content(self, file: Message) -> str:
+        """What a file holds."""
+        headers = {"Authorization": f"Bearer {BOT_TOKEN}"}
+        async with self.session.get(file["url_private"], headers=headers) as answer:
+            assert answer.status == 200
+            return await answer.text()
 
     async def modal(self) -> str | None:
         """The id of the modal that was opened last, from the workspace's own page of views."""

@@ -60,6 +60,7 @@ async function answer(request, path, body) {
     sub: claims.sub, aud: claims.aud, scope: claims.scope ?? null, jti: claims.jti, method: request.method, path,
     idempotency_key: request.headers['idempotency-key'] ?? null,
     receipt: request.headers['approval-receipt'] ?? null,
+    body,
   }
   journal.push(entry)
   if (needed && !(claims.scope ?? '').split(' ').includes(needed)) {

@@ -115,6 +115,26 @@ async def test_what_was_asked_goes_on_after_linking(mongo_uri: str, tmp_path: Pa
         assert [(c["sub"], c["scope"]) for c in await built.shop.calls()] == [("person-bob", "orders:read")]
 
 
+async def test_t50_what_no_card_has_room_for_is_attached(mongo_uri: str, tmp_path: Path) -> None:
+    """The file is above the card, holds all of it, and is what the shop gets; it is there once."""
+    note = "".join(f"{number}:<!channel>" for number in range(1_300))
+    async with world(mongo_uri, tmp_path) as built:
+        ada = built.workspace.person("ada")
+        await built.links(ada)
+        assert "needs your approval" in await asked(ada, f"run explain_refund order_id=A-1 amount=500 note={note}")
+        card = await ada.sees_control("approval.approve")
+        (above,) = [message for message in await ada.messages() if message.get("files")]
+        (file,) = above["files"]
+        assert above["ts"] < card["ts"]
+        assert f"<{file['permalink']}|3-note.txt>" in str(card)
+        assert await built.workspace.content(file) == note
+        await ada.clicks(card, "approval.approve")
+        await ada.sees("explain_refund.* is done", after=card["ts"])
+        (refund,) = await built.shop.refunds()
+        assert refund["body"] == {"amount": 500, "note": note}
+        assert len([message for message in await ada.messages() if message.get("files")]) == 1
+
+
 async def test_killed_after_the_ack_of_a_click(mongo_uri: str, tmp_path: Path) -> None:
     """Killed right after the click was acknowledged: done once, or said to be unknown; never twice, never silent."""
     async with world(mongo_uri, tmp_path) as built:
