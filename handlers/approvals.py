@@ -12,6 +12,7 @@ from slack_bolt.async_app import AsyncApp
 
 from bot.approvals.model import Approval, State, Verdict
 from bot.approvals.service import ApprovalService
+from bot.approvals.voting import Counted
 from bot.errors import ConfirmationNeeded, ConfirmationWrong, StepUpNeeded
 from bot.runner import Runner
 from bot.tasks import Tasks
@@ -103,7 +104,7 @@ class ApprovalClicks:
         """A click of somebody who was not linked then."""
         id_, verdict, where = str(clicked["approval"]), Verdict(clicked["verdict"]), clicked.get("where")
         try:
-            self._follow_up(await self._decided(voter, id_, verdict, where))
+            self._settle(await self._counted(voter, id_, verdict, where))
         except StepUpNeeded:
             return await self._send_to_step_up(voter, id_, where)
         except Exception as error:
@@ -111,22 +112,22 @@ class ApprovalClicks:
         return None
 
     async def _vote(self, who: Speaker, id_: str, verdict: Verdict) -> Message | None:
-        """The vote is stored before Slack gets its ack: from then on no crash can lose it."""
+        """The vote is stored before Slack gets its ack: from then on no crash can lose it. All else comes after."""
         voter = await self.links.principal(who.slack)
         if voter is None:
             waiting = json.dumps({"approval": id_, "verdict": verdict, "where": who.channel})
             return await self.invitations.invite(who, waiting=waiting)
         try:
-            decided = await self._decided(voter, id_, verdict, who.channel)
+            counted = await self._counted(voter, id_, verdict, who.channel)
         except ConfirmationWrong:
             raise
         except ConfirmationNeeded as needed:
             return await self._ask_to_confirm(who, id_, needed.name)
         except StepUpNeeded:
             return await self._send_to_step_up(voter, id_, who.channel)
-        self._follow_up(decided)
-        if verdict is Verdict.DENY and decided.policy.kind == "other":
-            self.tasks.spawn(self._ask_why(who, decided), "deny reason")
+        self._settle(counted)
+        if verdict is Verdict.DENY and counted.approval.policy.kind == "other":
+            self.tasks.spawn(self._ask_why(who, counted.approval), "deny reason")
         return None
 
     async def _confirm(self, who: Speaker, about: Mapping[str, Any], typed: str) -> Message | None:
@@ -135,24 +136,24 @@ class ApprovalClicks:
             return await self.invitations.invite(who)
         id_, where = str(about.get("id", "")), about.get("where")
         try:
-            decided = await self._decided(voter, id_, Verdict.APPROVE, where, typed)
+            counted = await self._counted(voter, id_, Verdict.APPROVE, where, typed)
         except StepUpNeeded:
             self.tasks.spawn(self._send_to_step_up(voter, id_, where), "step-up")
             return None
-        self._follow_up(decided)
+        self._settle(counted)
         return None
 
-    async def _decided(
+    async def _counted(
         self, voter: Principal, id_: str, verdict: Verdict, where: str | None, typed: str | None = None
-    ) -> Approval:
-        """The vote, counted. Where it needs one more login, one of a moment ago that nobody took will do."""
+    ) -> Counted:
+        """The vote, stored. Where it needs one more login, one of a moment ago that nobody took will do."""
         try:
-            return await self.approvals.decide(voter, id_, verdict, where=where, typed=typed)
+            return await self.approvals.vote(voter, id_, verdict, where=where, typed=typed)
         except StepUpNeeded:
             evidence = await self.step_ups.take(voter, _subject(id_, where)) if self.step_ups else None
             if evidence is None:
                 raise
-        return await self.approvals.decide(voter, id_, verdict, where=where, evidence=evidence)
+        return await self.approvals.vote(voter, id_, verdict, where=where, evidence=evidence)
 
     async def stepped_up(self, voter: Principal, subject: str) -> Message | None:
         """Somebody has authenticated once more, for this decision: it is taken up, once."""
@@ -161,10 +162,10 @@ class ApprovalClicks:
             evidence = await self.step_ups.take(voter, subject) if self.step_ups else None
             if evidence is None:
                 return None
-            decided = await self.approvals.decide(voter, id_, Verdict.APPROVE, where=where or None, evidence=evidence)
+            counted = await self.approvals.vote(voter, id_, Verdict.APPROVE, where=where or None, evidence=evidence)
         except Exception as error:
             return cards.note(words(error))
-        self._follow_up(decided)
+        self._settle(counted)
         return None
 
     async def _send_to_step_up(self, voter: Principal, id_: str, where: str | None) -> Message | None:
@@ -206,6 +207,14 @@ class ApprovalClicks:
         about = json.dumps({"id": denied.id})
         if who.trigger:
             await self.post.open_view(who.slack, who.trigger, modals.deny_reason_modal(denied.action, about))
+
+    def _settle(self, counted: Counted) -> None:
+        """The entry is written at once, since nobody else writes it for a while; what follows waits for acks."""
+
+        async def settle() -> None:
+            self._follow_up(await self.approvals.settled(counted))
+
+        self.tasks.spawn(settle(), f"counted:{counted.approval.id}")
 
     def _follow_up(self, decided: Approval) -> None:
         self.tasks.spawn(self.tasks.after_acks(self._go_on(decided)), f"decided:{decided.id}")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from typing import NoReturn
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn
 
 from bot.approvals.approvers import Approvers
 from bot.approvals.entries import WRITING, Entries
@@ -28,6 +28,14 @@ _RACES = 8
 _NOTE = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A request with a vote that is stored and owes its entry; `before` is the request as it was without."""
+
+    approval: Approval
+    before: Approval
+
+
 class Voting:
     """Takes votes. Who votes was resolved to a live link by whoever calls."""
 
@@ -40,7 +48,7 @@ class Voting:
         self._outbox = outbox
         self._clock = clock
 
-    async def decide(
+    async def vote(
         self,
         voter: Principal,
         id_: str,
@@ -49,12 +57,11 @@ class Voting:
         where: str | None = None,
         typed: str | None = None,
         evidence: Evidence | None = None,
-    ) -> Approval:
+    ) -> Counted:
         """Take a vote, once. `where` is the channel of the click, `typed` what `policy.confirm` wants to be typed, and
         `evidence` how the voter has authenticated for it.
 
-        Raises an ApprovalError. If it comes back with `audited` false, the trail could not take its entry: the vote
-        stands, but nothing runs until the periodic round has written it.
+        From then on it stands, whatever happens; `settled` is to follow at once. Raises an ApprovalError.
         """
         for _ in range(_RACES):
             approval = await self._found(voter, id_)
@@ -66,12 +73,24 @@ class Voting:
                 return moved
         return await self._refused(voter, id_, AlreadyDecided("voted"))
 
+    async def settled(self, counted: Counted) -> Approval:
+        """The request with the vote on record.
+
+        If it comes back with `audited` false, the trail could not take its entry: the vote stands, but nothing runs
+        until the periodic round has written it.
+        """
+        return await self._entries.settle(counted.approval, before=counted.before)
+
+    async def decide(self, voter: Principal, id_: str, verdict: Verdict, **how: Any) -> Approval:
+        """Both: a vote as in `vote`, on record as in `settled`."""
+        return await self.settled(await self.vote(voter, id_, verdict, **how))
+
     async def found(self, voter: Principal, id_: str) -> Approval:
         """A request of the person's workspace. Raises ApprovalUnknown."""
         return await self._found(voter, id_)
 
-    async def take_back(self, voter: Principal, id_: str, *, where: str | None = None) -> Approval:
-        """Withdraw a request of one's own that waits, or undo what was agreed to while it is held.
+    async def take_back(self, voter: Principal, id_: str) -> Approval:
+        """Withdraw a request of one's own that waits, or undo what was agreed to while it is held; as in `decide`.
 
         Raises NotYours, AlreadyDecided, TooLate or ApprovalUnknown.
         """
@@ -79,7 +98,7 @@ class Voting:
             approval = await self._found(voter, id_)
             outcome = take_back(approval, voter, self._clock())
             if moved := await self._counted(approval, voter, outcome):
-                return moved
+                return await self.settled(moved)
         return await self._refused(voter, id_, AlreadyDecided("voted"))
 
     async def comment(self, voter: Principal, id_: str, note: str) -> Approval | None:
@@ -93,7 +112,7 @@ class Voting:
             await self.speak(commented)
         return commented
 
-    async def _counted(self, approval: Approval, voter: Principal, outcome: Outcome) -> Approval | None:
+    async def _counted(self, approval: Approval, voter: Principal, outcome: Outcome) -> Counted | None:
         """The request with the vote; None if it has changed since it was read. Raises an ApprovalError."""
         if isinstance(outcome, Refused):
             if isinstance(outcome.why, ChangedSinceAsked):
@@ -112,9 +131,7 @@ class Voting:
             not_before=not_before,
             entry_until=now + WRITING,
         )
-        if moved is None:
-            return None
-        return await self._entries.settle(moved, before=approval)
+        return Counted(moved, before=approval) if moved is not None else None
 
     async def _confirmed(self, approval: Approval, voter: Principal, typed: str, seated: bool) -> Approval:
         """The request with what they typed taken, if it is theirs to type. Raises ConfirmationWrong."""
