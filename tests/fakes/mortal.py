@@ -41,7 +41,7 @@ class Mortal:
         found = getattr(self._real, name)
         if name in {"unsettled", "entries"}:
             return self._iterated(found)
-        return self._mortal(found) if callable(found) and name not in {"check", "now"} else found
+        return self._mortal(found) if callable(found) and name != "now" else found
 
     def _mortal(self, found: Callable[..., Any]) -> Callable[..., Any]:
         async def called(*args: Any, **named: Any) -> Any:

@@ -14,14 +14,23 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from bot.actions import Action
 from bot.approvals import Approval, State, Verdict
 from bot.audit.chain import first_bad
 from bot.errors import CountersignError
 from bot.runner import Waiting
-from oauth import SlackUser
+from oauth import SlackUser, Subject
 from oauth.errors import IdentityError
 from oauth.models import LinkVersion
 from tests.conftest import HandClock
@@ -45,6 +54,10 @@ ENDS = {
 }
 # A replica is dead for the others when its lease is over; a claim of the outbox lasts longest.
 LONG_ENOUGH = timedelta(seconds=30)
+WAITS = (1, 1, 1, 1, 11, 11, 20, 20, 61, 61, 310, 1000)  # a request lives for 900
+FEW = 3  # so that something happens to each
+EXAMPLES = 250
+REACHED: Counter[str] = Counter()
 
 
 class Approvals(RuleBasedStateMachine):
@@ -72,6 +85,7 @@ class Approvals(RuleBasedStateMachine):
         try:
             self._quiet()
             self._look_at_the_end()
+            self._note_what_was_reached()
         finally:
             for task in asyncio.all_tasks(self.loop):
                 task.cancel()
@@ -80,9 +94,18 @@ class Approvals(RuleBasedStateMachine):
 
     # -- what happens
 
+    @initialize(target=requests, who=st.sampled_from(NAMES), action=st.sampled_from(sorted(POLICIES)))
+    def begin(self, who: str, action: str) -> Any:
+        """Without a request there is nothing to see."""
+        return self._ask(who, action, 0)
+
+    @precondition(lambda self: len(self.asked) < FEW)
     @rule(target=requests, who=st.sampled_from(NAMES), action=st.sampled_from(sorted(POLICIES)), at=st.integers(0, 1))
     def ask(self, who: str, action: str, at: int) -> Any:
         """Somebody asks for something."""
+        return self._ask(who, action, at)
+
+    def _ask(self, who: str, action: str, at: int) -> Any:
         values = {"order_id": "A-1", "amount": 5}
         found = self._done(at, self._at(at).runner.run(self.people[who], action, values, ORIGIN))
         if not isinstance(found, Waiting):
@@ -97,7 +120,7 @@ class Approvals(RuleBasedStateMachine):
         verdict=st.sampled_from((Verdict.APPROVE,) * 5 + (Verdict.DENY,)),
         at=st.integers(0, 1),
         twice=st.booleans(),
-        burn=st.none() | st.integers(0, 40),
+        burn=st.none() | st.integers(0, 24),
         then=st.booleans(),
     )
     def vote(
@@ -117,6 +140,55 @@ class Approvals(RuleBasedStateMachine):
             self.clock.forward(seconds=11)
             self._together([self._at(1 - at).runner.sweep()])
 
+    @rule(request=requests, at=st.integers(0, 1), at_once=st.booleans())
+    def agree(self, request: str, at: int, at_once: bool) -> None:
+        """As many agree as it takes, each at another replica than the one before; at once or in turn."""
+        count = self.asked[request].policy.quorum
+        votes = [
+            self._voted((at + n) % 2, request, who, Verdict.APPROVE)
+            for n, who in enumerate(self._seated(request)[:count])
+        ]
+        for together in [votes] if at_once else [[one] for one in votes]:
+            self._together(together)
+
+    @rule(request=requests, at=st.integers(0, 1), burn=st.integers(3, 17), found=st.booleans())
+    def agree_and_die(self, request: str, at: int, burn: int, found: bool) -> None:
+        """The replica of the last one who agrees dies over what follows: between the vote and the word that it is done.
+
+        The other one may find that out before anything else happens.
+        """
+        *others, last = self._seated(request)[: self.asked[request].policy.quorum]
+        for who in others:
+            self._together([self._voted(1 - at, request, who, Verdict.APPROVE)])
+        self.replicas[at][1].left = burn
+        self._together([self._voted(at, request, last, Verdict.APPROVE)])
+        if self._bury() and found:
+            self.clock.forward(seconds=11)
+            self._together([self._at(1 - at).runner.sweep()])
+
+    @rule(
+        request=requests,
+        seat=st.integers(0, 3),
+        at=st.integers(0, 1),
+        against=st.sampled_from(("deny", "take back", "sweep")),
+        late=st.booleans(),
+    )
+    def contradict(self, request: str, seat: int, at: int, against: str, late: bool) -> None:
+        """Somebody agrees, and at the same time it is denied, taken back or expires at the other replica."""
+        asked, seats, there = self.asked[request], self._seated(request), self._at(1 - at)
+        left = (asked.expires_at - self.clock()).total_seconds()
+        if late and left > 0:
+            self.clock.forward(seconds=left)
+        works = [self._voted(at, request, seats[seat % len(seats)], Verdict.APPROVE)]
+        if against == "deny":
+            works.append(self._voted(1 - at, request, seats[(seat + 1) % len(seats)], Verdict.DENY))
+        elif against == "take back":
+            requester = self.people[asked.requester.user.removeprefix("U").lower()]
+            works.append(there.approvals.take_back(requester, request))
+        else:
+            works.append(there.runner.sweep())
+        self._together(works)
+
     @rule(request=requests, who=st.sampled_from(NAMES), at=st.integers(0, 1), burn=st.none() | st.integers(0, 15))
     def take_back(self, request: str, who: str, at: int, burn: int | None) -> None:
         """Withdraw, or undo."""
@@ -124,28 +196,36 @@ class Approvals(RuleBasedStateMachine):
         self._done(at, self._at(at).approvals.take_back(self.people[who], request))
         self._bury()
 
-    @rule(seconds=st.sampled_from((1, 11, 20, 61, 310, 700, 1000)))
+    @rule(seconds=st.sampled_from(WAITS))
     def wait(self, seconds: int) -> None:
         """Time goes by."""
         self.clock.forward(seconds=seconds)
 
-    @rule(at=st.integers(0, 1), both=st.booleans(), burn=st.none() | st.integers(0, 60))
-    def sweep(self, at: int, both: bool, burn: int | None) -> None:
+    @rule(
+        at=st.integers(0, 1),
+        both=st.booleans(),
+        after=st.sampled_from((0, 11, 310)),
+        burn=st.none() | st.integers(0, 40),
+    )
+    def sweep(self, at: int, both: bool, after: int, burn: int | None) -> None:
         """A round of a replica, or of both at once; one may die in the middle of it."""
+        self.clock.forward(seconds=after)
         self.replicas[at][1].left = burn
         self._together([self._at(one).runner.sweep() for one in ((at, 1 - at) if both else (at,))])
         self._bury()
 
-    @rule(request=requests, voter=st.booleans(), again=st.booleans())
-    def unlink(self, request: str, voter: bool, again: bool) -> None:
-        """The grant of somebody whom a request concerns ends; they may link again at once."""
+    @rule(request=requests, voter=st.booleans(), again=st.booleans(), other=st.booleans())
+    def unlink(self, request: str, voter: bool, again: bool, other: bool) -> None:
+        """The grant of somebody whom a request concerns ends; they may link again at once, also as somebody else."""
         votes = self.world.at_rest(self.asked[request]).votes
         slack = votes[-1].by if voter and votes else self.asked[request].requester
         who = slack.user.removeprefix("U").lower()
         former = self.people[who]
         self.ended_links.add(former.version)
         self.world.links.unlink(former)
-        self.people[who] = replace(former, version=LinkVersion(f"{who}-{len(self.ended_links)}"))
+        number = len(self.ended_links)
+        identity = replace(former.identity, sub=Subject(f"auth0|{who}-{number}")) if other else former.identity
+        self.people[who] = replace(former, identity=identity, version=LinkVersion(f"{who}-{number}"))
         if again:
             self.world.links.link(self.people[who])
 
@@ -236,6 +316,15 @@ class Approvals(RuleBasedStateMachine):
             assert now.state is not State.DONE or calls >= 1
             assert not calls or on_record["action.finished"] >= 1
 
+    def _note_what_was_reached(self) -> None:
+        for request in self.asked.values():
+            now = self.world.at_rest(request)
+            REACHED[f"{request.action} {now.state}"] += 1
+            REACHED[str(now.state)] += 1
+            REACHED["calls"] += sum(call.run == now.run for call in self.world.deed.calls)
+            REACHED["repeated"] += now.tries > 1
+        REACHED["relinked"] += len(self.ended_links)
+
     def _refusals(self, id_: str) -> set[str]:
         return {entry["reason"] for entry in self.world.audit.of("action.refused") if entry.get("approval") == id_}
 
@@ -259,8 +348,8 @@ class Approvals(RuleBasedStateMachine):
 
     def _seated(self, request: str) -> list[str]:
         asked = self.asked[request]
-        users = asked.policy.approvers or (asked.requester.user,)
-        return [user.removeprefix("U").lower() for user in users]
+        others = [user for user in asked.policy.approvers if user != asked.requester.user]
+        return [user.removeprefix("U").lower() for user in others or (asked.requester.user,)]
 
     def _action(self, name: str) -> Action:
         return next(one for one in self.actions if one.name == name)
@@ -317,15 +406,26 @@ class Approvals(RuleBasedStateMachine):
         for at, (_, fuse) in enumerate(self.replicas):
             if fuse.dead:
                 self.replicas[at], died = self._replica(), True
+                REACHED["deaths"] += 1
             fuse.left = None
         return died
 
 
-Approvals.TestCase.settings = settings(
-    max_examples=150,
-    stateful_step_count=40,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
-TestApprovals = Approvals.TestCase
+def test_approvals_in_any_order() -> None:
+    """What must hold holds; and enough has happened for that to mean something."""
+    REACHED.clear()
+    run_state_machine_as_test(
+        Approvals,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        ),
+    )
+    wanted = {f"{action} done": 3 for action in POLICIES}
+    wanted |= {"done": 30, "unknown": 5, "expired": 30, "cancelled": 30, "denied": 2}
+    wanted |= {"deaths": 100, "repeated": 1, "relinked": 50}
+    assert {name: REACHED[name] for name, least in wanted.items() if REACHED[name] < least} == {}
