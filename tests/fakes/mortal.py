@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.actions import Action, ActionResult, Call
-from tests.fakes.runner import Replica, World
+from tests.fakes.runner import FakeLinks, Replica, World
 
 
 class Death(BaseException):
@@ -70,6 +70,7 @@ def mortal(world: World, actions: list[Action]) -> tuple[Replica, Fuse]:
         audit=Mortal(world.audit, fuse),
         cards=Mortal(world.cards, fuse),
         histories=Mortal(world.histories, fuse),
+        links=FakeLinks(),  # a new world links its people; in this one they may have other links by now
         actions=[replace(one, call=_mortal_call(one, fuse)) for one in actions],
     )
     own.links = world.links
