@@ -52,7 +52,8 @@ class SlackCards:
             raise Unreachable from None
 
     async def _shown(self, approval: Approval, copy: Copy) -> Copy:
-        above = cards.attached(approval)
+        # A card that is there was whole, or has its files; one that an earlier version posted stays as it is.
+        above = {} if copy.posted else cards.attached(approval)
         if not above.keys() <= dict(copy.files).keys():
             return await self._attached(approval, copy, above)
         principal = await self.links.principal(approval.requester)

@@ -150,6 +150,21 @@ async def test_t73_a_card_that_fails_does_not_attach_again(slack: SandboxSlack, 
     assert [bool(one.get("files")) for one in in_dm(slack)] == [True, False]
 
 
+async def test_t75_a_card_that_was_posted_whole_stays_whole(slack: SandboxSlack, places: SlackCards) -> None:
+    """A former version posted it, fuller than we would, where no files are allowed: it still becomes true, and nothing
+    is attached below it (guard: `posted` in `_shown`)."""
+    slack.api.scopes = tuple(scope for scope in slack.api.scopes if scope != "files:write")
+    full = replace(ASKED, requester=ADA, arguments={"text": "x" * 11_000})
+    assert cards.attached(full)
+    card = cards.approval_card(full, acting_as="ada@example.com")
+    channel, ts = await places.post.dm(ADA, card)
+    denied = replace(full, state=State.DENIED, revision=2)
+    shown = await places.show(denied, Copy(Part.APPROVER, ADA.user, channel, ts, 1))
+    assert (shown.shown, shown.files) == (2, ())
+    (there,) = in_dm(slack)
+    assert "Denied" in json.dumps(there)
+
+
 async def test_where_no_files_are_allowed_nothing_is_asked(slack: SandboxSlack, places: SlackCards) -> None:
     """A workspace that installed an earlier version: the person hears what to do, and short values go on."""
     slack.api.scopes = tuple(scope for scope in slack.api.scopes if scope != "files:write")
